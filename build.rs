@@ -1,13 +1,9 @@
 //! Puts version, commit and target into the program, and compresses what is built into it: the
 //! files of the pages, the manual pages and the completions.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
 /// Makes std's timed waits end on time where time has 64 bits and a machine word has 32.
 const FUTEX: &str = "src/futex_time64.c";
@@ -39,13 +35,14 @@ fn main() {
     }
 }
 
-/// Compresses the files of the pages, each into a file of its name. Comments and indentation are for
-/// those who read the source, which runs as it is.
+/// Compresses the files of the pages, each into a file of its name. Comments, indentation and blanks
+/// are for those who read the source, which runs as it is.
 fn compress_pages() -> io::Result<()> {
     for page in PAGES {
         for file in files_in(page)? {
             let name = file.file_name().unwrap_or_default();
-            let text = without_comments(&fs::read_to_string(&file)?);
+            let kind = file.extension().unwrap_or_default().to_string_lossy();
+            let text = without_blanks(&without_comments(&fs::read_to_string(&file)?), &kind);
             compress(Path::new(name), text.as_bytes())?;
         }
     }
@@ -62,6 +59,80 @@ fn without_comments(text: &str) -> String {
         !(was_comment || begins || line.starts_with("// ") || line.is_empty())
     };
     text.lines().map(str::trim).filter(is_kept).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// A script, style or JSON without the blanks beside signs and the ends of lines after them, which
+/// mean nothing there, and without comments within lines. What is in quotes stays as it is.
+fn without_blanks(text: &str, kind: &str) -> String {
+    let (before, after) = match kind {
+        "js" => ("{}()[];,=<>?:&|!*", "{}()[];,=<>?:&|!*"),
+        // A selector may begin with a colon.
+        "css" => ("{};,", "{};,:"),
+        "json" => ("", ":,"),
+        _ => return text.into(),
+    };
+    let mut kept = String::new();
+    // The braces and the templates that are open.
+    let mut open = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let is_template = open.last() == Some(&'`');
+        let (token, more) = rest.split_at(token_length(rest, &kept, &mut open));
+        let follows = kept.ends_with(|last| after.contains(last));
+        let is_blank = token == " " && (follows || more.starts_with(|next| before.contains(next)));
+        // The end of a line may end a statement after any other sign.
+        let is_end = token == "\n" && kept.ends_with(['{', '(', '[', ',', ';']);
+        if is_template || !(is_blank || is_end || token.starts_with("/*")) {
+            kept += token;
+        }
+        rest = more;
+    }
+    kept
+}
+
+/// How long the token is with which a text begins: a text in quotes, a pattern, a comment or one
+/// character.
+fn token_length(text: &str, before: &str, open: &mut Vec<char>) -> usize {
+    let first = text.chars().next().unwrap_or_default();
+    let begins_value = |last: char| "(,=:[!&|?{};>\n".contains(last);
+    match first {
+        '\\' => 1 + text[1..].chars().next().map_or(0, char::len_utf8),
+        '$' if open.last() == Some(&'`') && text.starts_with("${") => {
+            open.push('{');
+            2
+        }
+        '`' if open.last() == Some(&'`') => {
+            open.pop();
+            1
+        }
+        _ if open.last() == Some(&'`') => first.len_utf8(),
+        '{' | '`' => {
+            open.push(first);
+            1
+        }
+        '}' => {
+            open.pop();
+            1
+        }
+        '/' if text.starts_with("/*") => text.find("*/").map_or(text.len(), |end| end + 2),
+        '/' if before.trim_end_matches(' ').ends_with(begins_value) => quoted_length(text, '/'),
+        '"' | '\'' => quoted_length(text, first),
+        _ => first.len_utf8(),
+    }
+}
+
+/// How long a text in quotes is, or a pattern, in which a set may have the quote.
+fn quoted_length(text: &str, quote: char) -> usize {
+    let (mut is_escaped, mut is_set) = (false, false);
+    let end = text.char_indices().skip(1).find(|&(_, each)| {
+        let was_escaped = is_escaped;
+        is_escaped = each == '\\' && !was_escaped;
+        if !was_escaped && quote == '/' {
+            is_set = each == '[' || (is_set && each != ']');
+        }
+        each == quote && !was_escaped && !is_set
+    });
+    end.map_or(text.len(), |(at, _)| at + 1)
 }
 
 /// Compresses manual pages and completions, those of a program into one file. Each has its name as
@@ -95,9 +166,8 @@ fn files_in(directory: &str) -> io::Result<Vec<PathBuf>> {
 /// Writes a compressed file, with `.gz` after its name.
 fn compress(name: &Path, bytes: &[u8]) -> io::Result<()> {
     let made = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    gzip.write_all(bytes)?;
-    fs::write(Path::new(&made).join(name).with_added_extension("gz"), gzip.finish()?)
+    let file = fs::File::create(Path::new(&made).join(name).with_added_extension("gz"))?;
+    zopfli::compress(zopfli::Options::default(), zopfli::Format::Gzip, bytes, file)
 }
 
 /// The commit that is checked out, if there is a repository.

@@ -60,6 +60,13 @@ pub struct ReserveRequest {
     pub ttl_s: ::core::option::Option<u64>,
     #[prost(string, tag = "5")]
     pub reason: ::prost::alloc::string::String,
+    /// As of a sale: "pool", which is the default, or "anywhere".
+    #[prost(string, tag = "6")]
+    pub from: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "7")]
+    pub prefer: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint32, optional, tag = "8")]
+    pub wait_ms: ::core::option::Option<u32>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CommitRequest {

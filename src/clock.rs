@@ -8,6 +8,8 @@
 #![expect(clippy::disallowed_methods, reason = "this is the one place that reads the clocks")]
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// 2026-01-01 UTC, in milliseconds since 1970.
@@ -24,24 +26,48 @@ pub struct Now {
     pub trusted: bool,
 }
 
-/// Reads the wall clock and the monotonic clock.
-#[derive(Clone, Copy, Debug)]
+/// Reads the wall clock and the monotonic clock. Clones share what they keep.
+///
+/// Both are cut to milliseconds at different moments, so their difference alternates between two
+/// values. One is kept as long as the wall clock is not set, so that a deadline in running time is
+/// the same moment whenever it is told.
+#[derive(Clone, Debug)]
 pub struct Clock {
     started: Instant,
     running_ms_before: u64,
+    /// By how much the wall clock is ahead of running time.
+    ahead_ms: Arc<AtomicI64>,
 }
 
 impl Clock {
     /// A clock whose running time continues from `running_ms_before`.
     pub fn starting_at(running_ms_before: u64) -> Self {
-        Self { started: Instant::now(), running_ms_before }
+        let clock = Self { started: Instant::now(), running_ms_before, ahead_ms: Arc::default() };
+        clock.now();
+        clock
     }
 
     /// Reads both clocks now.
     pub fn now(&self) -> Now {
-        let wall_ms = wall_ms();
-        let running_ms = self.running_ms_before + self.since_start_ms();
+        let before_ms = self.running_ms();
+        let seen_ms = wall_ms();
+        self.at(before_ms, seen_ms, self.running_ms())
+    }
+
+    /// The moment at which the wall clock was read between two looks at the running time.
+    fn at(&self, before_ms: u64, seen_ms: i64, running_ms: u64) -> Now {
+        let [least, most] = [running_ms, before_ms].map(|ms| seen_ms.saturating_sub_unsigned(ms));
+        let mut ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+        if !(least.saturating_sub(1)..=most.saturating_add(1)).contains(&ahead_ms) {
+            ahead_ms = least;
+            self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
+        }
+        let wall_ms = ahead_ms.saturating_add_unsigned(running_ms);
         Now { wall_ms, running_ms, trusted: is_believable(wall_ms) }
+    }
+
+    fn running_ms(&self) -> u64 {
+        self.running_ms_before + self.since_start_ms()
     }
 
     /// Milliseconds since this clock was created.
@@ -100,6 +126,23 @@ mod tests {
         let first = clock.now().running_ms;
         assert!((5_000..6_000).contains(&first));
         assert!(clock.now().running_ms >= first);
+    }
+
+    #[test]
+    fn a_deadline_is_the_same_moment_by_the_wall_clock_until_that_is_set() {
+        let clock = Clock::starting_at(5_000);
+        let first = clock.at(5_000, 1_000_000, 5_000);
+        let ahead_of = |now: Now| now.wall_ms - i64::try_from(now.running_ms).unwrap();
+        for (before_ms, seen_ms, running_ms) in
+            [(5_009, 1_000_010, 5_009), (5_010, 1_000_009, 5_010), (5_020, 1_000_030, 5_040)]
+        {
+            let now = clock.at(before_ms, seen_ms, running_ms);
+            assert_eq!((ahead_of(now), now.running_ms), (ahead_of(first), running_ms));
+        }
+        for set in [2, -2, 3_600_000] {
+            let now = clock.at(6_000, 1_001_000 + set, 6_000);
+            assert_eq!(now.wall_ms, 1_001_000 + set, "the wall clock is set");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::barcode::{Gtin, InStoreForm, canonical, elements, read};
+use crate::barcode::{Gtin, InStoreForm, Reading, canonical, elements, read};
 use crate::cli::orders::{Columns, Movement, Quantity, rows_of, unpacked};
 use crate::config::read_as_either;
 use crate::hub::catalogue::read_catalogue;
@@ -209,18 +209,19 @@ pub fn barcode(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;
     };
-    let name = canonical(text);
-    assert_eq!(canonical(&name), name, "a canonical name is its own");
+    let name = canonical(text, 2026);
+    assert_eq!(canonical(&name, 2026), name, "a canonical name is its own");
     match read(text, 2026) {
         Ok(reading) => {
             let spellings = reading.gtin.map(Gtin::spellings).unwrap_or_default();
             let same = spellings
                 .iter()
-                .all(|spelling| spelling.len() == 8 || canonical(spelling) == spellings[0]);
+                .all(|spelling| spelling.len() == 8 || canonical(spelling, 2026) == spellings[0]);
             assert!(same, "{spellings:?}");
             let count = reading.count.map(|count| count.to_string()).unwrap_or_default();
             assert!(text.contains('%') || text.contains(&count), "{count} is not in it");
             reading.gtin.into_iter().for_each(check_in_store);
+            check_measures(&reading);
         }
         Err(error) => assert!(!error.to_string().is_empty(), "what is wrong is said"),
     }
@@ -231,6 +232,20 @@ pub fn barcode(bytes: &[u8]) {
         let printed: String =
             found.iter().map(|each| format!("({}){}", each.ai, each.value)).collect();
         assert_eq!(elements(&printed).as_ref(), Ok(&found));
+    }
+}
+
+/// A quantity that follows from a measure is as exact as it.
+fn check_measures(reading: &Reading) {
+    for (unit, decimals) in [("kg", 3), ("g", 0), ("m", 6), ("lb", 1), ("", 2)] {
+        match reading.measured(unit, decimals) {
+            Ok(Some(units)) => {
+                let one = reading.measures.iter().find(|measure| measure.unit == unit);
+                assert_eq!(one.and_then(|one| one.with_decimals(decimals)), Some(units));
+            }
+            Err(measure) => assert!(measure.to_string().ends_with(measure.unit)),
+            Ok(None) => {}
+        }
     }
 }
 

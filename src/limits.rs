@@ -3,10 +3,20 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "hub")]
+mod batches;
+mod buffers;
 mod frame_sizes;
+mod pruning;
+mod signing;
 #[cfg(feature = "hub")]
 mod sinks;
+#[cfg(feature = "hub")]
+pub use self::batches::*;
+pub use self::buffers::*;
 pub use self::frame_sizes::*;
+pub use self::pruning::*;
+pub use self::signing::*;
 #[cfg(feature = "hub")]
 pub use self::sinks::*;
 
@@ -32,7 +42,8 @@ pub const PAGE_DEFAULT: usize = 100;
 pub const RESERVATION_TTL_S_MAX: u64 = 366 * 24 * 3600;
 /// Open reservations, which are held in memory.
 pub const RESERVATIONS_MAX: usize = 100_000;
-/// Lines of all open reservations: each takes 32 bytes of memory.
+/// Lines of all open reservations: each takes 32 bytes of memory. One with a lot, serial or date counts
+/// as two, and as one more for each 64 bytes of these texts.
 pub const RESERVED_LINES_MAX: usize = 1_000_000;
 /// Lines of reservations on one page, which the last reservation may exceed.
 pub const RESERVATION_PAGE_LINES_MAX: usize = 4_096;
@@ -97,12 +108,6 @@ pub const SIZES_WAIT: Duration = Duration::from_secs(1);
 /// Bytes of the write-ahead log from which it counts as growing: twice what it keeps when it starts
 /// over, which it does after 1,000 pages unless a reader prevents it.
 pub const WAL_LARGE_BYTES: u64 = 16 << 20;
-/// New entries after which the device signs its ledger, whatever the time.
-pub const SIGN_EVERY_ENTRIES: u64 = 10_000;
-/// Milliseconds after which it signs new entries.
-pub const SIGN_EVERY_MS: u64 = 60_000;
-/// Milliseconds from one look for movements of the hub that are not signed to the next.
-pub const HUB_SIGN_LOOK_MS: u64 = 1_000;
 /// The interval at which an idle writer checks reservations, clock and storage.
 pub const WRITER_IDLE: Duration = Duration::from_secs(1);
 /// Time without progress of the writer after which the gateway is not ready.
@@ -112,10 +117,6 @@ pub const RUNNING_CLOCK_SAVE_MS: u64 = 30_000;
 /// Running time after which an upgraded database has proved itself, and the copies of older
 /// versions are deleted.
 pub const UPGRADE_COPY_KEPT_MS: u64 = 600_000;
-/// Rows of the ledger deleted in one step of pruning.
-pub const PRUNE_ROWS_PER_STEP: u64 = 64;
-/// Steps of pruning in a second.
-pub const PRUNE_STEPS_PER_S_MAX: usize = 10;
 /// The interval of the marks from which the age of entries is read when pruning.
 pub const RETENTION_MARK_MS: u64 = 3_600_000;
 
@@ -143,14 +144,6 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time for a client to complete the TLS handshake.
 pub const TLS_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of unfinished heads, bodies and messages of all connections together, beyond those that are
-/// free: over a hundred of the largest at the same time.
-pub const BUFFERED_BYTES_MAX: usize = 8 << 20;
-/// Of these, the bytes for clients that have not been let in.
-pub const BUFFERED_BYTES_UNKNOWN_MAX: usize = 2 << 20;
-/// Bytes of something unfinished that each connection may send whatever the others send: most heads
-/// and messages are shorter.
-pub const BUFFERED_BYTES_FREE: usize = 4 * 1024;
 /// Bytes in a WebSocket message of a client that has not been let in.
 pub const UNKNOWN_MESSAGE_BYTES_MAX: usize = 1024;
 /// Bytes in a request head.
@@ -196,7 +189,7 @@ pub const TERMINAL_STALLED_MAX: Duration = Duration::from_secs(30);
 pub const TERMINAL_UNKNOWN_MAX: Duration = Duration::from_secs(10);
 /// A client that accepts no bytes for this long is disconnected. Terminals are closed earlier.
 pub const WRITE_STALLED_MAX: Duration = Duration::from_secs(45);
-/// SKUs examined while the stock's lock is held once, when searching for a subscription.
+/// SKUs examined while the stock's lock is held once, for a subscription or the hub's questions.
 pub const STOCK_SCAN_MAX: usize = 500;
 /// The time that a connection pays for each SKU it makes the gateway look at: 200,000 in a second,
 /// which takes about 2 % of a processor core of a server and 20 % of one of a small controller.
@@ -215,13 +208,15 @@ pub const FEEDS: usize = 32;
 /// Terminals on one feed, as long as another has room: sending to them takes one or two
 /// milliseconds.
 pub const FEED_SUBSCRIBERS_MAX: usize = 128;
+/// SKUs that the catalogue has changed and that wait for the feeds: 3 MB. Beyond, terminals get all again.
+pub const RELISTED_MAX: usize = 100_000;
 /// Pause after a change batch, for each terminal on its feed: somewhat more than it takes to send
 /// the batch, so that the processor has time for other work.
 pub const FEED_PACE_PER_SUBSCRIBER: Duration = Duration::from_micros(18);
 /// Reasons that the page may offer.
 pub const REASONS_MAX: usize = 20;
-/// SKUs that one subscription may name.
-pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
+/// SKUs that all subscriptions together may name: 50 MB, more if they are long.
+pub const NAMED_SKUS_MAX: usize = 2_000_000;
 
 /// Entries in one frame.
 pub const FRAME_ENTRIES_MAX: usize = 1_000;
@@ -340,8 +335,6 @@ pub const CATALOGUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const OUTGOING_BULK_MAX: usize = 256;
 /// Frames of the catalogue that the hub keeps for the next gateways.
 pub const CATALOGUE_FRAMES_MAX: usize = 16;
-/// Frames in one transaction of the hub.
-pub const HUB_BATCH_FRAMES_MAX: usize = 64;
 /// A gateway of which no worker has heard for so long does not count as online once a worker's
 /// connection to the broker is lost: more than two greetings of an idle link.
 pub const HUB_SILENT_MS: i64 = 150_000;
@@ -384,8 +377,6 @@ pub const ORDER_WAIT_MS: u32 = 500;
 pub const ORDER_WAIT_MS_MAX: u32 = 10_000;
 /// Sites and gateways that one request prefers.
 pub const PREFERRED_MAX: usize = 100;
-/// Reservations in the pool that end in one transaction.
-pub const HUB_EXPIRED_AT_ONCE: usize = 100;
 /// Entries that are looked at in one query of the feed.
 pub const FEED_SCAN_MAX: usize = 2_000;
 /// Clients that wait for events of the feed at once.

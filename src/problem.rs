@@ -129,6 +129,9 @@ pub struct Problem {
     /// The GTIN in a code under which nothing is listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gtin: Option<Box<str>>,
+    /// The form of such a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<&'static str>,
     /// Seconds after which the request may be repeated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u32>,
@@ -167,6 +170,7 @@ impl Problem {
             requested: None,
             available: None,
             gtin: None,
+            format: None,
             retry_after_s: None,
             count: None,
             #[cfg(feature = "hub")]
@@ -195,9 +199,20 @@ impl Problem {
         Self::new(Code::BadRequest, message)
     }
 
-    /// `unknown_code`: nothing is listed under a sound code.
-    pub fn unknown_code(gtin: Option<String>, message: impl Into<String>) -> Self {
-        Self { gtin: gtin.map(Into::into), ..Self::new(Code::UnknownCode, message) }
+    /// `unknown_code`: nothing is listed under a sound code of this form.
+    pub fn unknown_code(
+        format: &'static str,
+        gtin: Option<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        let gtin = gtin.map(Into::into);
+        Self { gtin, format: Some(format), ..Self::new(Code::UnknownCode, message) }
+    }
+
+    /// The same with the SKU that may have been meant.
+    #[must_use]
+    pub fn near(self, sku: &Sku) -> Self {
+        self.about(sku, None, None)
     }
 
     /// `would_drop`: a catalogue lacks so many of the listings that it may be the wrong file.
@@ -268,13 +283,15 @@ impl Problem {
             Refusal::ExceedsDeduction { sku, requested, available } => {
                 let of = |units: u64| Amount::of(units, decimals);
                 let (requested, available) = (of(*requested), of(*available));
-                let message = format!("SKU {sku}: {requested} requested, {available} remain of it");
+                let message = format!(
+                    "SKU {sku}: {requested} requested, and {available} are left of what the named request or reservation moved; ask for no more than that"
+                );
                 let problem = Self::new(Code::ExceedsDeduction, message);
                 problem.about(sku, Some(requested), Some(available))
             }
             Refusal::UnknownRequest { of } => {
                 let message = format!(
-                    "no applied deduction, commit, restock or count of one SKU has the request id {of}"
+                    "no applied deduction, commit, restock or count of one SKU has the request id {of}; look it up in the ledger"
                 );
                 Self::new(Code::UnknownRequest, message)
             }
@@ -342,7 +359,7 @@ impl From<Undecided> for Problem {
             Undecided::ReservedLinesFull => Self::new(
                 Code::Overloaded,
                 format!(
-                    "open reservations have {RESERVED_LINES_MAX} lines at most, and these would be more; release some, then retry"
+                    "open reservations have {RESERVED_LINES_MAX} lines at most, where one with a lot, serial or date counts as two or more; these would be more: release some, then retry"
                 ),
             ),
             Undecided::DecimalsChanged { sku } => Self::new(
@@ -368,6 +385,17 @@ impl From<Undecided> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_beyond_a_rollback_or_commit_is_told_with_what_is_left() {
+        let sku = Sku::parse("A").unwrap();
+        let refusal = Refusal::ExceedsDeduction { sku, requested: 6, available: 4 };
+        let problem = Problem::refused(&refusal, false, |_| Decimals::default());
+        assert_eq!(
+            problem.message,
+            "SKU A: 6 requested, and 4 are left of what the named request or reservation moved; ask for no more than that"
+        );
+    }
 
     #[test]
     fn each_code_has_the_index_that_is_its_number() {

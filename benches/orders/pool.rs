@@ -13,7 +13,7 @@ use crate::support::postgres::Postgres;
 use crate::support::process::free_port;
 
 pub(crate) const SKUS: usize = 4_000;
-const CLIENTS: [usize; 2] = [16, 64];
+const CLIENTS: [usize; 4] = [16, 64, 256, 512];
 
 /// A name that pgbench's script makes too.
 pub(crate) fn sku(number: usize) -> String {

@@ -151,7 +151,7 @@ _stockgate() {
             return 0
             ;;
         stockgate__subcmd__count)
-            opts="-h --reason --request-id --url --token-file --ca-file --json --help"
+            opts="-h --exact --reason --request-id --url --token-file --ca-file --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -185,7 +185,7 @@ _stockgate() {
             return 0
             ;;
         stockgate__subcmd__deduct)
-            opts="-h --reason --request-id --url --token-file --ca-file --json --help"
+            opts="-h --exact --reason --request-id --url --token-file --ca-file --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -437,7 +437,7 @@ _stockgate() {
             return 0
             ;;
         stockgate__subcmd__restock)
-            opts="-h --reason --request-id --url --token-file --ca-file --json --help"
+            opts="-h --exact --reason --request-id --url --token-file --ca-file --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -537,13 +537,17 @@ _stockgate() {
             return 0
             ;;
         stockgate__subcmd__stock)
-            opts="-h --prefix --url --token-file --ca-file --json --help"
+            opts="-h --prefix --search --url --token-file --ca-file --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --search)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

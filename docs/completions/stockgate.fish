@@ -55,7 +55,7 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand token" -s h -l help 
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l token-file -d 'A file that holds the token' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
-complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l columns -d 'Which columns to use: order=NAME,sku=NAME,quantity=NAME,at=NAME, and id=NAME if rows have request ids of their own' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l columns -d 'Which columns to use: order=NAME,sku=NAME,quantity=NAME, at=NAME for times (by default timestamp, if it is there), and id=NAME if rows have request ids of their own' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l concurrency -d 'Requests in flight at most' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l limit -d 'Replay only this many rows' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l speed -d 'Follow the file\'s times, this many times faster; by default as fast as the gateway answers' -r
@@ -69,6 +69,7 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -l request-i
 complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -l token-file -d 'A file that holds the token' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -l exact -d 'Take the SKU as it is written, also if it looks like a code or like another SKU'
 complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -l json -d 'Print the result as JSON'
 complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l reason -d 'Why, for the ledger' -r
@@ -76,6 +77,7 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l request-
 complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l token-file -d 'A file that holds the token' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l exact -d 'Take the SKU as it is written, also if it looks like a code or like another SKU'
 complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l json -d 'Print the result as JSON'
 complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l reason -d 'Why, for the ledger' -r
@@ -83,6 +85,7 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l request-id
 complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l token-file -d 'A file that holds the token' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l exact -d 'Take the SKU as it is written, also if it looks like a code or like another SKU'
 complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l json -d 'Print the result as JSON'
 complete -c stockgate -n "__fish_stockgate_using_subcommand count" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand merge" -l reason -d 'Why, for the ledger' -r
@@ -100,6 +103,7 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand hide" -l ca-file -d 
 complete -c stockgate -n "__fish_stockgate_using_subcommand hide" -l json -d 'Print the result as JSON'
 complete -c stockgate -n "__fish_stockgate_using_subcommand hide" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l prefix -d 'Only SKUs that begin with this text' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l search -d 'Only SKUs of which SKU, name or a barcode has every word of this text' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l token-file -d 'A file that holds the token' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F

@@ -12,6 +12,8 @@ use super::rules::check_rules;
 
 /// What begins with fewer digits is no key, but a part of some other address.
 const KEY_DIGITS_MIN: usize = 6;
+/// All its addresses are links of GS1.
+const HOST_OF_GS1: &str = "id.gs1.org";
 
 /// The elements of a link; `None` if the text is no address, or one without a GS1 key.
 ///
@@ -23,15 +25,16 @@ pub(super) fn link_elements(text: &str) -> Result<Option<Vec<Element<'_>>>, Code
     };
     let address = address.split('#').next().unwrap_or_default();
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
-    let segments: Vec<&str> = path.trim_end_matches('/').split('/').skip(1).collect();
-    let Some((key, after)) = find_key(&segments) else {
+    let (host, path) = path.split_once('/').unwrap_or((path, ""));
+    let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+    let Some((key, at)) = find_key(host, &segments) else {
         return Ok(None);
     };
-    let mut elements = vec![Element::new(
-        segments[after - 2],
-        key_value(segments[after - 2], segments[after - 1])?,
-    )?];
-    elements.extend(qualifiers(key, &segments[after..])?);
+    let (ai, after) = (segments[at], &segments[at + 1..]);
+    // Without its value, the key is empty.
+    let (value, after) = after.split_first().unwrap_or((&"", after));
+    let mut elements = vec![Element::new(ai, key_value(ai, value)?)?];
+    elements.extend(qualifiers(key, after)?);
     elements.extend(attributes(query)?);
     check_rules(&elements)?;
     Ok(Some(elements))
@@ -44,13 +47,14 @@ fn without_scheme(text: &str) -> Option<&str> {
     })
 }
 
-/// The row of the key's identifier, and the place after the key.
-fn find_key(segments: &[&str]) -> Option<(&'static Ai, usize)> {
-    let pairs = segments.windows(2).enumerate();
-    pairs.into_iter().find_map(|(at, pair)| {
-        let row = row_of(pair[0]).filter(|row| row.key.is_some())?;
-        let is_key = pair[1].get(..KEY_DIGITS_MIN).is_some_and(are_digits);
-        is_key.then_some((row, at + 2))
+/// The row of the key's identifier, and its place.
+fn find_key(host: &str, segments: &[&str]) -> Option<(&'static Ai, usize)> {
+    let begins_key = |value: &&str| value.get(..KEY_DIGITS_MIN).is_some_and(are_digits);
+    let is_of_gs1 = host.eq_ignore_ascii_case(HOST_OF_GS1);
+    segments.iter().enumerate().find_map(|(at, ai)| {
+        let row = row_of(ai).filter(|row| row.key.is_some())?;
+        let is_key = is_of_gs1 && at == 0 || segments.get(at + 1).is_some_and(begins_key);
+        is_key.then_some((row, at))
     })
 }
 
@@ -66,15 +70,17 @@ fn key_value<'a>(ai: &str, segment: &'a str) -> Result<Cow<'a, str>, CodeError> 
 fn qualifiers<'a>(key: &Ai, segments: &[&'a str]) -> Result<Vec<Element<'a>>, CodeError> {
     let ais: Vec<&str> = segments.iter().step_by(2).copied().collect();
     let sequences = key.key.unwrap_or_default();
-    if !sequences.split('|').any(|sequence| is_part_of(&ais, sequence)) || segments.len() % 2 == 1 {
+    if !sequences.split('|').any(|sequence| is_part_of(&ais, sequence)) {
         let what = segments.join("/");
         return Err(CodeError::Form(format!(
             "{what:?} must not follow ({}) in a GS1 Digital Link",
             key.first
         )));
     }
-    let pairs = segments.chunks_exact(2);
-    pairs.map(|pair| Element::new(pair[0], decode(pair[0], pair[1])?)).collect()
+    // Without its value, the last one is empty.
+    let value = |pair: &[&'a str]| pair.get(1).copied().unwrap_or_default();
+    let pairs = segments.chunks(2);
+    pairs.map(|pair| Element::new(pair[0], decode(pair[0], value(pair))?)).collect()
 }
 
 /// Whether identifiers stand in a sequence in this order.

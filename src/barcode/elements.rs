@@ -18,8 +18,7 @@ pub fn elements(text: &str) -> Result<Vec<Element<'_>>, CodeError> {
     marked_elements(text, false)
 }
 
-/// The same for a code that may be marked as an element string. Then the scanner is known to send
-/// separators.
+/// The same for a code that may be marked as an element string.
 pub(super) fn marked_elements(text: &str, marked: bool) -> Result<Vec<Element<'_>>, CodeError> {
     let standard = split(text).and_then(|found| {
         check_rules(&found)?;
@@ -28,8 +27,13 @@ pub(super) fn marked_elements(text: &str, marked: bool) -> Result<Vec<Element<'_
     if is_printed(text) {
         return standard;
     }
-    let marked = marked || text.trim_matches(FNC1).contains(FNC1);
-    let missing = if marked { Missing::AfterNumbers } else { Missing::BeforePlain };
+    // Lots and serial numbers often hold the digits of a count. Many scanners send the mark and no
+    // separators, but those that send one send all.
+    let missing = match text.trim_matches(FNC1).contains(FNC1) {
+        true => Missing::BeforeChecked,
+        false if marked => Missing::BeforeLikely,
+        false => Missing::BeforePlain,
+    };
     match standard {
         Ok(standard) => {
             let others = find_missing(text, missing, |other| !is_same_stock(&standard, other))?;

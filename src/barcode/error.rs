@@ -24,6 +24,9 @@ pub enum CodeError {
         /// The check digit in the code.
         found: u8,
     },
+    /// The check digit of an ISBN or ISSN is wrong.
+    #[error("the check digit of {0} is wrong; scan it again or type the SKU")]
+    WrittenCheckDigit(String),
     /// The code is marked as a GTIN, but does not have 8, 12, 13 or 14 digits.
     #[error(
         "{0:?} does not have the 8, 12, 13 or 14 digits of a GTIN; scan it again or type the SKU"

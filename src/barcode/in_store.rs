@@ -25,6 +25,13 @@ pub struct InStoreItem {
     pub has_price: bool,
 }
 
+impl InStoreItem {
+    /// Whether nothing was weighed or counted. The number of the item in the catalogue says that, too.
+    pub fn is_empty(&self) -> bool {
+        self.count == Some(0) || self.measure.is_some_and(|measure| measure.digits == 0)
+    }
+}
+
 impl InStoreForm {
     /// Reads a form.
     ///
@@ -72,7 +79,7 @@ impl InStoreForm {
                 _ => return None,
             }
         }
-        let number: u32 = value.parse().ok().filter(|number| *number > 0)?;
+        let number: u32 = value.parse().ok()?;
         let measure = Measure { unit: "kg", digits: number, decimals: 3 };
         Some(InStoreItem {
             gtin: Gtin::of_digits(&item)?,
@@ -104,7 +111,11 @@ mod tests {
         assert_eq!((&item[..13], weight, count), ("0021234000000", None, Some(12)));
         assert_eq!(read("21iiiiiwwwwwc", "221234501250"), None, "another prefix");
         assert_eq!(read("21iiiiiwwwwwc", "400638133393"), None);
-        assert_eq!(read("21iiiiiwwwwwc", "211234500000"), None, "nothing was weighed");
+        assert_eq!(
+            read("21iiiiiwwwwwc", "211234500000").unwrap().1,
+            Some(0),
+            "nothing was weighed"
+        );
         assert_eq!(read("21iiiiiwwwwwc", "211234500001").unwrap().1, Some(1));
         let (item, weight, count) = read("23iiiiixppppc", "231234500199").unwrap();
         assert_eq!((&item[..13], weight, count), ("0231234500000", None, None));

@@ -11,7 +11,10 @@ use super::reading::Reading;
 
 const HEADER: &str = "[)>";
 const RECORD_SEPARATOR: char = '\u{1e}';
-const END: char = '\u{4}';
+/// The last record ends, and then the message.
+const END: &str = "\u{1e}\u{4}";
+
+const NO_COUNT: &str = "is not a count";
 
 /// Whether a text begins like a message.
 pub(super) fn is_message(text: &str) -> bool {
@@ -21,10 +24,11 @@ pub(super) fn is_message(text: &str) -> bool {
 /// The content of a message. A message with other formats is a text.
 ///
 /// # Errors
-/// If the separators are missing, or the data is invalid.
+/// If the separators or the end are missing, or the data is invalid.
 pub(super) fn read_message(text: &str, year: u16) -> Result<Reading, CodeError> {
-    let body = text.trim_start_matches(HEADER).trim_end_matches(END);
+    let body = text.trim_start_matches(HEADER);
     let records = body.strip_prefix(RECORD_SEPARATOR).ok_or_else(without_separators)?;
+    let records = records.strip_suffix(END).ok_or_else(without_end)?;
     for record in records.split(RECORD_SEPARATOR) {
         match record.split_at_checked(2) {
             Some(("05", data)) => return application_identifiers(data, year),
@@ -37,6 +41,12 @@ pub(super) fn read_message(text: &str, year: u16) -> Result<Reading, CodeError> 
 
 fn without_separators() -> CodeError {
     let why = "the code begins like a message of ISO/IEC 15434, but has no separators: let the scanner send control characters";
+    CodeError::Form(why.into())
+}
+
+/// What has no end may lack a part of its last value, and more.
+fn without_end() -> CodeError {
+    let why = "the message of ISO/IEC 15434 breaks off before its end (RS, EOT): let the scanner send control characters";
     CodeError::Form(why.into())
 }
 
@@ -56,7 +66,12 @@ fn data_identifiers(data: &str) -> Result<Reading, CodeError> {
                 reading.names.push(value.to_owned());
                 reading.names.len() == 1
             }
-            "Q" => reading.count.replace(count(value)?).is_none(),
+            "Q" => reading.count.replace(count(identifier, value, "")?).is_none(),
+            "7Q" => {
+                let unit = if value.ends_with("EA") { "EA" } else { "PC" };
+                reading.count.replace(count(identifier, value, unit)?).is_none()
+            }
+            _ if identifier.ends_with('Q') => return Err(wrong(identifier, value, NO_COUNT)),
             "1T" => reading.lot.replace(value.to_owned()).is_none(),
             "S" => reading.serial.replace(value.to_owned()).is_none(),
             "14D" => reading.expires.replace(date(value)?).is_none(),
@@ -83,9 +98,11 @@ fn split_identifier(field: &str) -> Result<(&str, &str), CodeError> {
     }
 }
 
-fn count(value: &str) -> Result<u64, CodeError> {
-    let count = Some(value).filter(|value| are_digits(value)).and_then(|value| value.parse().ok());
-    count.filter(|&count| count > 0).ok_or_else(|| wrong("Q", value, "is not a count"))
+/// The count in a value with this unit at its end: pieces, or each.
+fn count(identifier: &str, value: &str, unit: &str) -> Result<u64, CodeError> {
+    let digits = value.strip_suffix(unit).filter(|digits| are_digits(digits));
+    let count = digits.and_then(|digits| digits.parse().ok()).filter(|&count| count > 0);
+    count.ok_or_else(|| wrong(identifier, value, NO_COUNT))
 }
 
 fn date(value: &str) -> Result<Date, CodeError> {

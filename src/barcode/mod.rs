@@ -42,8 +42,9 @@ use self::elements::marked_elements;
 use self::gtin::are_digits;
 use self::iso15434::{is_message, read_message};
 use self::text_forms::{read_form, trade_item, with_add_on};
+use self::value::check_value;
 
-/// The identifiers with which an element string usually begins. With this many digits after one, a
+/// The identifiers with which an element string usually begins. With so many digits after one, a
 /// text is an element string.
 const BEGINNINGS: [&str; 6] = ["00", "01", "02", "03", "8006", "8026"];
 const BEGINNING_DIGITS_MIN: usize = 10;
@@ -69,7 +70,7 @@ pub fn read(code: &str, year: u16) -> Result<Reading, CodeError> {
         Some("E3") => with_add_on(text),
         Some(label) if label.starts_with('E') => trade_item(without_labelled_add_on(text)),
         _ if is_message(text) => read_message(text, year),
-        _ if text.contains(FNC1) => element_string(text, year, true),
+        _ if text.contains(FNC1) => element_string(text, year, false),
         _ => match link_elements(text)? {
             Some(elements) => Reading::of_elements(&elements, year),
             None => unlabelled(text, year),
@@ -82,13 +83,11 @@ pub fn content(code: &str) -> &str {
     split_label(code).1
 }
 
-/// The canonical name of a code: the GTIN with 14 digits, or else the text itself. Codes of the
-/// same goods have the same name.
-pub fn canonical(code: &str) -> String {
-    match Gtin::read(code) {
-        Ok(Some((_, gtin))) => gtin.to_string(),
-        Ok(None) | Err(_) => code.to_owned(),
-    }
+/// The canonical name of a code: the GTIN with 14 digits by which it is looked up, or else the text
+/// itself. Codes of the same goods have the same name.
+pub fn canonical(code: &str, year: u16) -> String {
+    let gtin = read(code, year).ok().and_then(|reading| reading.gtin);
+    gtin.map_or_else(|| code.to_owned(), |gtin| gtin.to_string())
 }
 
 /// Matches `]`, a letter for the symbology and a character for its variant (ISO/IEC 15424).
@@ -138,11 +137,28 @@ fn begins_printed(text: &str) -> bool {
     inside.is_some_and(|(ai, _)| (2..=4).contains(&ai.len()) && are_digits(ai))
 }
 
+/// Whether one of [`BEGINNINGS`] is first, or comes after others of fixed length, as a date may be.
+/// These are sound, or the beginning behind them has its check digit. Two digits (AI 20) are no sign
+/// of one: a number may well begin with a year.
 fn begins_like_elements(text: &str) -> bool {
-    let after =
-        split_ai(text).filter(|(ai, _, _)| BEGINNINGS.contains(ai)).map(|(_, _, after)| after);
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    after.is_some_and(|after| digits(after) >= BEGINNING_DIGITS_MIN)
+    let Some((ai, row, after)) = split_ai(text) else { return false };
+    if BEGINNINGS.contains(&ai) {
+        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+        return digits >= BEGINNING_DIGITS_MIN;
+    }
+    let is_sign = row.is_predefined && row.is_numeric() && row.most() > 2;
+    let value = after.split_at_checked(row.most()).filter(|_| is_sign);
+    value.is_some_and(|(value, rest)| {
+        let is_sound = check_value(row, value).is_ok();
+        if is_sound { begins_like_elements(rest) } else { are_digits(value) && is_checked(rest) }
+    })
+}
+
+/// Whether one of [`BEGINNINGS`] is first, with a sound value.
+fn is_checked(text: &str) -> bool {
+    split_ai(text).filter(|(ai, ..)| BEGINNINGS.contains(ai)).is_some_and(|(_, row, after)| {
+        after.get(..row.most()).is_some_and(|value| check_value(row, value).is_ok())
+    })
 }
 
 fn element_string(text: &str, year: u16, is_marked: bool) -> Result<Reading, CodeError> {
@@ -153,6 +169,8 @@ fn element_string(text: &str, year: u16, is_marked: bool) -> Result<Reading, Cod
 mod cases_tests;
 #[cfg(test)]
 mod dictionary_tests;
+#[cfg(test)]
+mod label_tests;
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;

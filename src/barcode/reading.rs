@@ -5,7 +5,7 @@ use super::element::Element;
 use super::error::CodeError;
 use super::format::Format;
 use super::gtin::Gtin;
-use super::measure::Measure;
+use super::measure::{Measure, is_odd};
 
 /// The content of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,8 @@ pub struct Reading {
     /// The GTIN of the trade item, or of the items that a parcel contains.
     pub gtin: Option<Gtin>,
     /// Other names of the item, for which a text stands that is not known itself: the item numbers
-    /// of a message of ISO/IEC 15434, or the GTIN of a short UPC-E. The best one is first.
+    /// of a message of ISO/IEC 15434, the best one first, or the GTINs that a short UPC-E may mean, of
+    /// each the form with 14 digits first.
     pub names: Vec<String>,
     /// The count of things with that GTIN: variable count (AI 30), or items in the parcel (AI 37).
     pub count: Option<u64>,
@@ -58,25 +59,29 @@ impl Reading {
     }
 
     /// The measure in a unit, as a whole number of the smallest part of a unit with this many
-    /// decimals; `None` if the code has no such measure, several, or a more exact one.
-    pub fn measured(&self, unit: &str, decimals: u8) -> Option<u64> {
-        let mut measures = self.measures.iter().filter(|measure| measure.unit == unit);
-        let measure = measures.next().filter(|_| measures.next().is_none())?;
-        measure.with_decimals(decimals)
+    /// decimals; `None` if the code measures nothing that is counted in such a unit.
+    ///
+    /// # Errors
+    /// A measure from which the quantity does not follow: it is more exact, in another unit of the
+    /// same kind, or one of several.
+    pub fn measured(&self, unit: &str, decimals: u8) -> Result<Option<u64>, Measure> {
+        let counts = |measure: &&Measure| measure.is_kind_of(unit) || decimals > 0 && is_odd(unit);
+        let mut same = self.measures.iter().filter(|measure| measure.is_in(unit));
+        match (same.next(), same.next()) {
+            (Some(one), None) => one.with_decimals(decimals).map(Some).ok_or(*one),
+            (Some(one), Some(_)) => Err(*one),
+            (None, _) => self.measures.iter().find(counts).map_or(Ok(None), |other| Err(*other)),
+        }
     }
 
     /// The content of elements that go together.
     ///
     /// # Errors
-    /// If a date or a count is none, or if two counts are there.
+    /// If a date or a count is none.
     pub(super) fn of_elements(elements: &[Element<'_>], year: u16) -> Result<Self, CodeError> {
         let mut reading = Self::plain(Format::Gs1, None);
         elements.iter().try_for_each(|element| reading.add(element, year))?;
-        let with = |ai: &str| elements.iter().find(|element| element.ai == ai);
-        match (with("30"), with("37")) {
-            (Some(count), Some(_)) => Err(count.wrong("and (37) both count something")),
-            _ => Ok(reading),
-        }
+        Ok(reading)
     }
 
     fn add(&mut self, element: &Element<'_>, year: u16) -> Result<(), CodeError> {

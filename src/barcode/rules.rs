@@ -14,7 +14,17 @@ const ON_ANOTHER_BARCODE: &str = "00";
 pub(super) fn check_rules(elements: &[Element<'_>]) -> Result<(), CodeError> {
     elements.iter().try_for_each(|element| check_doubled(element, elements))?;
     elements.iter().try_for_each(|element| check_excluded(element, elements))?;
-    elements.iter().try_for_each(|element| check_needed(element, elements))
+    elements.iter().try_for_each(|element| check_needed(element, elements))?;
+    check_counts(elements)
+}
+
+/// What has two counts is not understood, though the dictionary allows it.
+fn check_counts(elements: &[Element<'_>]) -> Result<(), CodeError> {
+    let with = |ai: &str| elements.iter().find(|element| element.ai == ai);
+    match (with("30"), with("37")) {
+        (Some(count), Some(_)) => Err(count.wrong("and (37) both count something")),
+        _ => Ok(()),
+    }
 }
 
 fn check_doubled(element: &Element<'_>, all: &[Element<'_>]) -> Result<(), CodeError> {

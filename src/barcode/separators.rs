@@ -18,9 +18,12 @@ const STEPS_MAX: usize = 2_000;
 /// Where separators may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// After values that are numbers or have one length.
-    AfterNumbers,
-    /// After texts, too, before what is told from text by its value.
+    /// After values that are numbers or have one length, and before what has a check digit, a date or a
+    /// measure.
+    BeforeChecked,
+    /// The same, and before a count that is hardly a part of a text by chance.
+    BeforeLikely,
+    /// The same, before anything that is told from text by its value.
     BeforePlain,
     /// Wherever an identifier may begin.
     Anywhere,
@@ -120,13 +123,14 @@ impl<'a, W: Fn(&[Element<'a>]) -> bool> Search<'a, W> {
 
     /// Whether a value may have ended without a separator before this text.
     fn may_follow(&self, row: &Ai, rest: &str) -> bool {
-        let Some((ai, next, _)) = split_ai(rest) else {
+        let Some((ai, next, value)) = split_ai(rest) else {
             return false;
         };
         let is_number = row.is_numeric() || row.least() == row.most();
         is_number
             || match self.missing {
-                Missing::AfterNumbers => false,
+                Missing::BeforeChecked => is_plain(ai, next) && !is_count(ai),
+                Missing::BeforeLikely => is_plain(ai, next) && is_likely(ai, value),
                 Missing::BeforePlain => is_plain(ai, next),
                 Missing::Anywhere => true,
             }
@@ -136,7 +140,18 @@ impl<'a, W: Fn(&[Element<'a>]) -> bool> Search<'a, W> {
 /// Whether an element is told from text by its value.
 fn is_plain(ai: &str, row: &Ai) -> bool {
     let is_checked = [Lint::Csum, Lint::Yymmd0, Lint::Yymmdd].into_iter().any(|lint| row.has(lint));
-    is_checked && row.is_numeric() || is_measure(ai) || matches!(ai, "30" | "37")
+    is_checked && row.is_numeric() || is_measure(ai) || is_count(ai)
+}
+
+fn is_count(ai: &str) -> bool {
+    matches!(ai, "30" | "37")
+}
+
+/// Whether an element that is told from text by its value is hardly a part of a text by chance. A
+/// count of one digit may be: `LOT305` is a lot.
+fn is_likely(ai: &str, value: &str) -> bool {
+    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+    !is_count(ai) || digits > 1 && !value.starts_with('0')
 }
 
 /// Whether it is a weight or another measure.

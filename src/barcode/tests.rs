@@ -353,12 +353,24 @@ proptest! {
     }
 
     #[test]
+    fn a_number_that_begins_with_a_year_is_no_code(digits in "20[0-9]{2}([0-9]{5,7}|[0-9]{11,30})") {
+        prop_assert!(read(&digits, YEAR).is_ok());
+    }
+
+    #[test]
+    fn a_number_of_less_than_20_digits_is_no_element_string_by_what_follows_a_date(
+        digits in "1[1-7][0-9]{17}",
+    ) {
+        prop_assert_eq!(read(&digits, YEAR).map(|reading| reading.format), Ok(Format::Text));
+    }
+
+    #[test]
     fn every_spelling_of_a_gtin_is_the_same(digits in "0[0-9]{10,12}") {
         let code = format!("{digits}{}", check_digit(digits.as_bytes()));
         let gtin = read(&code, YEAR).unwrap().gtin.unwrap();
         for spelling in gtin.spellings().iter().filter(|spelling| spelling.len() > 8) {
             prop_assert_eq!(read(spelling, YEAR).unwrap().gtin, Some(gtin));
-            prop_assert_eq!(canonical(spelling), gtin.to_string());
+            prop_assert_eq!(canonical(spelling, YEAR), gtin.to_string());
         }
     }
 }

@@ -49,14 +49,21 @@ pub(super) fn trade_item(text: &str) -> Result<Reading, CodeError> {
 fn book(text: &str) -> Result<Option<Reading>, CodeError> {
     let (is_named, number) = without_name(text, "ISBN");
     let digits = number.replace(['-', ' '], "");
-    let is_split = number.split(['-', ' ']).filter(|part| !part.is_empty()).count() >= 4;
     match digits.len() {
         13 if are_digits(&digits) && (digits.starts_with("978") || digits.starts_with("979")) => {
             trade_item(&digits).map(Some)
         }
-        10 if is_named || is_split => checked(text, is_named, &digits, 10, "978", ""),
+        10 if is_named || is_isbn_10(number) => checked(text, true, &digits, 10, "978", ""),
         _ => Ok(None),
     }
+}
+
+/// Whether ten digits are split as those of an ISBN: group, publisher, title and check digit.
+fn is_isbn_10(number: &str) -> bool {
+    let parts: Vec<&str> = number.split(['-', ' ']).collect();
+    let [group, publisher, title, check] = parts[..] else { return false };
+    let are_numbers = [group, publisher, title].iter().all(|part| are_digits(part));
+    are_numbers && check.len() == 1 && (check.eq_ignore_ascii_case("X") || are_digits(check))
 }
 
 /// An ISSN with its hyphen.
@@ -73,17 +80,22 @@ fn periodical(text: &str) -> Result<Option<Reading>, CodeError> {
 fn without_name<'a>(text: &'a str, name: &str) -> (bool, &'a str) {
     match text.split_at_checked(name.len()) {
         Some((start, number)) if start.eq_ignore_ascii_case(name) => {
-            (true, number.trim_start_matches([' ', ':', '-']))
+            let is_between = [' ', ':', '-'];
+            let number = number.trim_start_matches(is_between);
+            // The edition of the standard, as in `ISBN-13: 978…`.
+            let edition = number.strip_prefix("10").or_else(|| number.strip_prefix("13"));
+            let after = edition.filter(|rest| rest.starts_with([' ', ':']));
+            (true, after.unwrap_or(number).trim_start_matches(is_between))
         }
         _ => (false, text),
     }
 }
 
 /// Makes an EAN-13 of a number with a check digit modulo 11. Many other numbers have hyphens, so
-/// only one that is named is an error if the check digit is wrong.
+/// only one that is certainly such a number is an error if the check digit is wrong.
 fn checked(
     text: &str,
-    is_named: bool,
+    is_certain: bool,
     digits: &str,
     length: usize,
     prefix: &str,
@@ -91,8 +103,8 @@ fn checked(
 ) -> Result<Option<Reading>, CodeError> {
     let is_right = digits.len() == length && has_check_digit_11(digits);
     if !is_right {
-        let why = || CodeError::Form(format!("the check digit of {text} is wrong"));
-        return if is_named { Err(why()) } else { Ok(None) };
+        let wrong = || CodeError::WrittenCheckDigit(text.to_owned());
+        return if is_certain { Err(wrong()) } else { Ok(None) };
     }
     let number = format!("{prefix}{}{variant}", &digits[..length - 1]);
     trade_item(&format!("{number}{}", check_digit(number.as_bytes()))).map(Some)
@@ -101,22 +113,24 @@ fn checked(
 /// Whether the sum of the digits, weighted from 1 on the right, is a multiple of 11.
 fn has_check_digit_11(digits: &str) -> bool {
     let sum = digits.chars().rev().zip(1..).try_fold(0, |sum, (digit, weight)| {
-        let digit = if weight == 1 && digit == 'X' { Some(10) } else { digit.to_digit(10) };
+        let digit =
+            if weight == 1 && matches!(digit, 'X' | 'x') { Some(10) } else { digit.to_digit(10) };
         Some(sum + digit? * weight)
     });
     sum.is_some_and(|sum| sum % 11 == 0)
 }
 
-/// A number, a space, and its add-on.
+/// A number, a space, and its add-on. Eight digits may be anything, unless their check digit is right.
 fn separate_add_on(text: &str) -> Result<Option<Reading>, CodeError> {
     match text.split_once(' ') {
         Some((number, add_on))
-            if matches!(number.len(), 12 | 13)
+            if matches!(number.len(), 8 | 12 | 13)
                 && matches!(add_on.len(), 2 | 5)
                 && are_digits(number)
                 && are_digits(add_on) =>
         {
-            trade_item(number).map(Some)
+            let read = trade_item(number);
+            if number.len() == 8 { Ok(read.ok()) } else { read.map(Some) }
         }
         _ => Ok(None),
     }
@@ -132,7 +146,8 @@ fn joined_add_on(text: &str) -> Result<Option<Reading>, CodeError> {
 }
 
 /// UPC-E without its number system or its check digit or both. Such a number may be anything, so
-/// it stands for the GTIN only where that one is known.
+/// it stands for the GTIN only where that one is known. Seven digits may lack either, and then name
+/// two GTINs.
 fn short_upc(text: &str) -> Result<Option<Reading>, CodeError> {
     if !are_digits(text) || !matches!(text.len(), 6 | 7) {
         return Ok(None);
@@ -140,13 +155,10 @@ fn short_upc(text: &str) -> Result<Option<Reading>, CodeError> {
     let with_system = if text.len() == 6 { format!("0{text}") } else { text.to_owned() };
     let unchecked = Gtin::upc_e_check(&with_system).map(|check| format!("{with_system}{check}"));
     let checked = (text.len() == 7).then(|| format!("0{text}"));
-    let mut gtins = [unchecked, checked].into_iter().flatten();
-    let mut gtins = gtins.by_ref().filter_map(|upc_e| Gtin::of_upc_e(&upc_e));
-    Ok(match (gtins.next(), gtins.next()) {
-        (Some(gtin), None) => Some(Reading { names: gtin.spellings(), ..Reading::text() }),
-        // Without any, or with two, it is only a text.
-        _ => None,
-    })
+    let gtins =
+        [unchecked, checked].into_iter().flatten().filter_map(|upc_e| Gtin::of_upc_e(&upc_e));
+    let names: Vec<String> = gtins.flat_map(Gtin::spellings).collect();
+    Ok((!names.is_empty()).then(|| Reading { names, ..Reading::text() }))
 }
 
 /// # Errors

@@ -64,6 +64,9 @@ fn check_part<'a>(part: &Part, text: &'a str) -> Result<&'a str, Flaw> {
             }
         }));
     }
+    if part.set == Set::Base64 && !is_padded(text) {
+        return Err(Flaw::Other("may have = only at its end, and two of them".into()));
+    }
     // All of them are ASCII.
     let (value, rest) = text.split_at(text.len().min(part.most.into()));
     if value.len() < part.least.into() {
@@ -74,6 +77,12 @@ fn check_part<'a>(part: &Part, text: &'a str) -> Result<&'a str, Flaw> {
         Some(Lint::Csum) => Err(Flaw::CheckDigit(value.to_owned())),
         Some(lint) => Err(Flaw::Other(format!("is not {}", demand(lint)))),
     }
+}
+
+/// Whether base64 has its padding at the end.
+fn is_padded(text: &str) -> bool {
+    let content = text.trim_end_matches('=');
+    !content.contains('=') && text.len() - content.len() <= 2
 }
 
 fn has(set: Set, char: char) -> bool {

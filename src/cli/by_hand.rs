@@ -3,18 +3,22 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow, bail};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::client::GatewayArguments;
-use super::program::{NotDecided, Program};
+use super::client::{Client, GatewayArguments};
+use super::program::Program;
 use super::{figures, tell};
-use crate::stock::Decimal;
+use crate::barcode::{self, Format};
+use crate::stock::{Decimal, is_invisible};
 
 /// How long to wait for the decision.
 const DECISION_MAX: Duration = Duration::from_secs(15);
+
+/// Whether a text is a code does not depend on the century of its dates.
+const YEAR: u16 = 2026;
 
 /// Codes of requests that were not decided and may be sent again.
 const AGAIN: [&str; 3] = ["storage_unavailable", "overloaded", "throttled"];
@@ -25,6 +29,9 @@ pub(super) struct ByHandArguments {
     sku: String,
     /// How much, such as 6 or 1.25
     quantity: String,
+    /// Take the SKU as it is written, also if it looks like a code or like another SKU
+    #[arg(long)]
+    exact: bool,
     #[command(flatten)]
     sending: SendingArguments,
 }
@@ -88,30 +95,36 @@ impl ByHand {
     }
 }
 
-/// Runs one mutation. The exit code is 0 if it was applied, 1 if it was refused, 2 for wrong usage,
-/// and 3 if it is not known whether it was applied.
+/// Runs one mutation. The exit code is 0 if it was applied, 2 for wrong usage, and 1 if it was refused
+/// or is not known to be applied.
 pub(super) fn run(program: &Program, action: ByHand, arguments: ByHandArguments) -> ExitCode {
-    let ByHandArguments { sku, quantity, sending } = arguments;
+    let ByHandArguments { sku, quantity, exact, sending } = arguments;
     if let Err(error) = Decimal::parse(&quantity) {
         return program.usage(&format!("the quantity {error}, is {quantity:?}"));
     }
     let mut request = json!({"op": action.op(), "sku": sku});
     request[action.field()] = quantity.into();
-    run_request(program, request, sending)
+    run_request(program, request, Some(sku).filter(|_| !exact), sending)
 }
 
 /// As [`run`], for the units of a SKU that should not be there.
 pub(super) fn merge(program: &Program, arguments: MergeArguments) -> ExitCode {
     let MergeArguments { from, into, sending } = arguments;
-    run_request(program, json!({"op": "merge", "from": from, "into": into}), sending)
+    run_request(program, json!({"op": "merge", "from": from, "into": into}), None, sending)
 }
 
 /// As [`run`], for a SKU that should be in no list.
 pub(super) fn hide(program: &Program, arguments: HideArguments) -> ExitCode {
-    run_request(program, json!({"op": "hide", "sku": arguments.sku}), arguments.sending)
+    run_request(program, json!({"op": "hide", "sku": arguments.sku}), None, arguments.sending)
 }
 
-fn run_request(program: &Program, request: Value, arguments: SendingArguments) -> ExitCode {
+/// Runs a request, after the check of a SKU that was typed.
+fn run_request(
+    program: &Program,
+    request: Value,
+    typed: Option<String>,
+    arguments: SendingArguments,
+) -> ExitCode {
     let request_id = arguments.request_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let told = format!("request id {request_id}");
     // Before it is sent, so that it can be repeated whatever happens then.
@@ -120,53 +133,92 @@ fn run_request(program: &Program, request: Value, arguments: SendingArguments) -
     } else if !tell(told) {
         return ExitCode::FAILURE;
     }
-    program.with_runtime("warn", send(request, arguments, request_id))
+    program.with_runtime("warn", send(request, typed, arguments, request_id))
 }
 
 async fn send(
     mut request: Value,
+    typed: Option<String>,
     arguments: SendingArguments,
     request_id: String,
 ) -> anyhow::Result<()> {
     let SendingArguments { reason, gateway, json: as_json, .. } = arguments;
+    let again = format!("repeat it with --request-id {request_id}, which applies it once");
     let mut client = gateway.connect().await.context("nothing was sent")?;
+    if let Some(sku) = typed {
+        let resolve = json!({"op": "resolve", "code": sku});
+        let resolved = answer(&mut client, resolve, "nothing was sent", &again).await?;
+        check_typed(&sku, resolved, &again)?;
+    }
     request["request_id"] = request_id.as_str().into();
     if let Some(reason) = reason {
         request["reason"] = reason.into();
     }
-    let again = format!("repeat it with --request-id {request_id}, which applies it once");
-    let answer = match timeout(DECISION_MAX, client.ask(request)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(why)) => {
-            return Err(NotDecided(format!(
-                "it is not known whether it was applied ({why:#}); {again}"
-            ))
-            .into());
-        }
-        Err(_) => {
-            let seconds = DECISION_MAX.as_secs();
-            let why = format!(
-                "no answer within {seconds} s, so it is not known whether it was applied; {again}"
-            );
-            return Err(NotDecided(why).into());
-        }
-    };
-    let error = match answer {
+    let unsure = "it is not known whether it was applied";
+    match answer(&mut client, request, unsure, &again).await? {
         Ok(result) => {
             // It is applied, whether that can be printed or not.
             tell(if as_json { figures::to_json(&result) } else { applied(&result) });
-            return Ok(());
+            Ok(())
+        }
+        Err(error) => Err(refused(&client, &error, &again)),
+    }
+}
+
+/// The answer to a request. Without one, `meaning` says what that means for the mutation.
+async fn answer(
+    client: &mut Client,
+    request: Value,
+    meaning: &str,
+    again: &str,
+) -> anyhow::Result<Result<Value, Value>> {
+    let why = match timeout(DECISION_MAX, client.ask(request)).await {
+        Ok(Ok(answer)) => return Ok(answer),
+        Ok(Err(why)) => format!("{why:#}"),
+        Err(_) => format!("no answer within {} s", DECISION_MAX.as_secs()),
+    };
+    bail!("{meaning} ({why}); {again}")
+}
+
+/// What a refusal says. One that was decided is a refusal for good.
+fn refused(client: &Client, error: &Value, again: &str) -> anyhow::Error {
+    let why = client.refusal(error);
+    if is_again(error) {
+        return anyhow!("{why}; {again}");
+    }
+    let replayed = if error["replayed"] == true { ", as before" } else { "" };
+    anyhow!("{why}{replayed}")
+}
+
+fn is_again(error: &Value) -> bool {
+    error["code"].as_str().is_some_and(|code| AGAIN.contains(&code))
+}
+
+/// Refuses a text that is no SKU, but a code or a misread, or near to a SKU: booked as it is, it
+/// would be a SKU of its own.
+fn check_typed(sku: &str, resolved: Result<Value, Value>, again: &str) -> anyhow::Result<()> {
+    let exact = "nothing was sent; --exact takes the SKU as it is written";
+    if let Some(invisible) = sku.chars().find(|char| is_invisible(*char)) {
+        bail!("the SKU has a character that nobody sees ({}); {exact}", invisible.escape_unicode());
+    }
+    let error = match resolved {
+        Ok(found) if found["sku"] == sku => return Ok(()),
+        Ok(found) => {
+            let meant = found["sku"].as_str().unwrap_or("?");
+            bail!("{sku} is a code of SKU {meant}; did you mean {meant}? {exact}")
         }
         Err(error) => error,
     };
-    let text = |key: &str| error[key].as_str().unwrap_or("?");
-    let (message, code) = (text("message"), text("code"));
-    match AGAIN.contains(&code) {
-        true => Err(NotDecided(format!("{message} ({code}); {again}")).into()),
-        false => {
-            let replayed = if error["replayed"] == true { ", as before" } else { "" };
-            anyhow::bail!("{message} ({code}{replayed})")
+    let message = error["message"].as_str().unwrap_or("?");
+    let is_code = || barcode::read(sku, YEAR).is_ok_and(|reading| reading.format != Format::Text);
+    match error["code"].as_str() {
+        Some("bad_code") => bail!("{message}; {exact}"),
+        Some("unknown_code") if error["sku"].is_string() || is_code() => {
+            bail!("{message}; {exact}")
         }
+        _ if is_again(&error) => bail!("{message}; nothing was sent; {again}"),
+        // What else is wrong, the mutation is refused for.
+        _ => Ok(()),
     }
 }
 

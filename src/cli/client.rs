@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::figures;
 use super::program::Usage;
-use crate::config::client_tls;
+use crate::config::{BRACKETS, client_tls, host_and_port, without_line_ends};
 use crate::net::stream::Stream;
 
 /// How long a gateway may take until it is connected to, the token included.
@@ -72,6 +72,7 @@ impl GatewayArguments {
         let address =
             Address::parse(&self.url).map_err(|why| Usage(format!("--url {}: {why}", self.url)))?;
         let tls = self.tls(&address)?;
+        let token = self.token_file.as_deref().map(read_token).transpose()?;
         let stream = TcpStream::connect((address.host.as_str(), address.port)).await;
         let stream = stream.with_context(|| {
             format!("the gateway at {} cannot be reached; is it running?", self.url)
@@ -81,12 +82,13 @@ impl GatewayArguments {
         let (socket, _) = tokio_tungstenite::client_async(address.request(), stream)
             .await
             .with_context(|| format!("{} does not speak the terminal protocol", self.url))?;
-        let (hello, events, has_token) = (Value::Null, VecDeque::new(), self.token_file.is_some());
+        let (hello, events, has_token) = (Value::Null, VecDeque::new(), token.is_some());
         let mut client = Client { socket, hello, next_id: 0, has_token, events };
         client.hello = client.receive().await?;
         ensure!(client.hello["event"] == "hello", "{} is not a stockgate gateway", self.url);
-        if let Some(file) = &self.token_file {
-            client.authenticate(file).await?;
+        if let Some((file, token)) = self.token_file.as_ref().zip(token) {
+            let taken = client.call(json!({"op": "auth", "token": token})).await;
+            taken.with_context(|| format!("the token in {}", file.display()))?;
         }
         Ok(client)
     }
@@ -100,26 +102,24 @@ impl GatewayArguments {
             return Ok(None);
         }
         let tls = client_tls(self.ca_file.as_deref(), None);
-        tls.map(Some).map_err(|(_, why)| anyhow!("--ca-file: {why}"))
+        tls.map(Some).map_err(|(_, why)| Usage(format!("--ca-file: {why}")).into())
     }
 }
 
-impl Client {
-    async fn authenticate(&mut self, file: &Path) -> anyhow::Result<()> {
-        let shown = file.display();
-        let token = std::fs::read_to_string(file)
-            .with_context(|| format!("the token file {shown} cannot be read"))?;
-        let token = token.trim_end_matches(['\r', '\n']);
-        let taken = self.call(json!({"op": "auth", "token": token})).await;
-        taken.map(drop).with_context(|| format!("the token in {shown}"))
-    }
+fn read_token(file: &Path) -> Result<String, Usage> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Usage(format!("--token-file {}: {error}", file.display())))?;
+    Ok(without_line_ends(&text).to_owned())
+}
 
+/// The futures are boxed, because many others hold them.
+impl Client {
     /// Sends a request and waits for its result.
     ///
     /// # Errors
     /// The gateway's message if it refuses the request, or that the connection broke.
-    pub(crate) async fn call(&mut self, request: Value) -> anyhow::Result<Value> {
-        self.ask(request).await?.map_err(|error| self.refusal(&error))
+    pub(crate) fn call(&mut self, request: Value) -> BoxFuture<'_, anyhow::Result<Value>> {
+        Box::pin(async move { self.ask(request).await?.map_err(|error| self.refusal(&error)) })
     }
 
     /// What a refusal says, and what to do if a token is missing.
@@ -136,23 +136,61 @@ impl Client {
     ///
     /// # Errors
     /// If the connection breaks.
-    pub(crate) async fn ask(&mut self, mut request: Value) -> anyhow::Result<Result<Value, Value>> {
-        self.next_id += 1;
-        let id = self.next_id;
-        request["id"] = id.into();
-        self.send(request.to_string()).await?;
-        loop {
-            let mut message = self.receive().await?;
-            if message["id"] == id {
-                let ok = message["ok"] == true;
-                return Ok(if ok {
-                    Ok(message["result"].take())
-                } else {
-                    Err(message["error"].take())
-                });
+    pub(crate) fn ask(
+        &mut self,
+        mut request: Value,
+    ) -> BoxFuture<'_, anyhow::Result<Result<Value, Value>>> {
+        Box::pin(async move {
+            self.next_id += 1;
+            let id = self.next_id;
+            request["id"] = id.into();
+            self.send(request.to_string()).await?;
+            loop {
+                let mut message = self.receive().await?;
+                if message["id"] == id {
+                    let ok = message["ok"] == true;
+                    return Ok(if ok {
+                        Ok(message["result"].take())
+                    } else {
+                        Err(message["error"].take())
+                    });
+                }
+                self.events.push_back(message);
             }
-            self.events.push_back(message);
-        }
+        })
+    }
+
+    /// Sends requests at once, and returns the result or the error of each in the same order.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub(crate) fn ask_all(
+        &mut self,
+        requests: Vec<Value>,
+    ) -> BoxFuture<'_, anyhow::Result<Vec<Result<Value, Value>>>> {
+        Box::pin(async move {
+            let first = self.next_id + 1;
+            let mut answers = vec![Err(Value::Null); requests.len()];
+            for mut request in requests {
+                self.next_id += 1;
+                request["id"] = self.next_id.into();
+                self.feed(request.to_string()).await?;
+            }
+            self.flush().await?;
+            let mut left = answers.len();
+            while left > 0 {
+                let mut message = self.receive().await?;
+                let place = message["id"].as_u64().and_then(|id| id.checked_sub(first));
+                let place = place.and_then(|place| usize::try_from(place).ok());
+                let Some(answer) = place.and_then(|place| answers.get_mut(place)) else { continue };
+                *answer = match message["ok"] == true {
+                    true => Ok(message["result"].take()),
+                    false => Err(message["error"].take()),
+                };
+                left -= 1;
+            }
+            Ok(answers)
+        })
     }
 
     /// Waits for the next event.
@@ -170,16 +208,16 @@ impl Client {
     ///
     /// # Errors
     /// If the connection breaks.
-    pub(crate) async fn feed(&mut self, text: String) -> anyhow::Result<()> {
-        Ok(self.socket.feed(Message::text(text)).await?)
+    pub(crate) fn feed(&mut self, text: String) -> BoxFuture<'_, anyhow::Result<()>> {
+        Box::pin(async move { Ok(self.socket.feed(Message::text(text)).await?) })
     }
 
     /// Sends the buffered messages.
     ///
     /// # Errors
     /// If the connection breaks.
-    pub(crate) async fn flush(&mut self) -> anyhow::Result<()> {
-        Ok(self.socket.flush().await?)
+    pub(crate) fn flush(&mut self) -> BoxFuture<'_, anyhow::Result<()>> {
+        Box::pin(async move { Ok(self.socket.flush().await?) })
     }
 
     async fn send(&mut self, text: String) -> anyhow::Result<()> {
@@ -191,18 +229,24 @@ impl Client {
     ///
     /// # Errors
     /// If the connection breaks.
-    pub(crate) async fn receive(&mut self) -> anyhow::Result<Value> {
-        loop {
-            let message = self.socket.next().await.context("the gateway closed the connection")?;
-            match message.context("the connection to the gateway was lost")? {
-                Message::Text(text) => return Ok(figures::read(&text)?),
-                Message::Close(Some(frame)) if !frame.reason.is_empty() => {
-                    bail!("the gateway closed the connection: {}", frame.reason)
+    pub(crate) fn receive(&mut self) -> BoxFuture<'_, anyhow::Result<Value>> {
+        Box::pin(async move {
+            loop {
+                let message =
+                    self.socket.next().await.context("the gateway closed the connection")?;
+                match message.context("the connection to the gateway was lost")? {
+                    Message::Text(text) => return Ok(figures::read(&text)?),
+                    Message::Close(Some(frame)) if !frame.reason.is_empty() => {
+                        bail!("the gateway closed the connection: {}", frame.reason)
+                    }
+                    Message::Close(_) => bail!("the gateway closed the connection"),
+                    Message::Binary(_)
+                    | Message::Ping(_)
+                    | Message::Pong(_)
+                    | Message::Frame(_) => {}
                 }
-                Message::Close(_) => bail!("the gateway closed the connection"),
-                Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             }
-        }
+        })
     }
 }
 
@@ -227,16 +271,8 @@ impl Address {
             None => (false, url),
         };
         let authority = rest.split('/').next().unwrap_or_default();
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().map_err(|_| format!("{port:?} is not a port"))?)
-            }
-            Some(_) | None => (authority, if is_tls { 443 } else { 80 }),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        if host.is_empty() {
-            return Err("names no host".into());
-        }
+        let (host, port) = host_and_port(authority, if is_tls { 443 } else { 80 })
+            .ok_or_else(|| format!("{authority:?} is not HOST or HOST:PORT; {BRACKETS}"))?;
         Ok(Self { is_tls, host: host.into(), port })
     }
 
@@ -264,7 +300,7 @@ mod tests {
         assert_eq!(of("http://[::1]").as_deref(), Some("ws://[::1]:80/ws"));
         assert_eq!(of("https://h").as_deref(), Some("wss://h:443/ws"));
         assert_eq!(of("wss://[::1]:8443/ws").as_deref(), Some("wss://[::1]:8443/ws"));
-        for wrong in ["ftp://h", "http:///x", "http://h:port"] {
+        for wrong in ["ftp://h", "http:///x", "http://h:port", "http://h:1:1", "http://::1"] {
             assert_eq!(of(wrong), None, "{wrong}");
         }
     }

@@ -31,43 +31,45 @@ Examples:
   stockgate deduct 85123A 6 --reason 'sold at the counter'
   stockgate deduct FLOUR 1.25 --request-id 7a1c0f5e-40b5-4c39-a9e2-0f6d3f0a9b11
 
-The id of the request is printed before it is sent. Exit codes: 0 applied, 1 refused, 2 wrong usage,
-3 not decided or not known: repeat it with the same id.";
+The id of the request is printed before it is sent. Exit codes: 0 applied, 1 refused, or not known to
+be applied: then repeat it with the same id; 2 wrong usage.";
 
 pub(super) const RESTOCK: &str = "\
 Examples:
   stockgate restock 85123A 100 --reason 'delivery 4711'
   stockgate restock FLOUR 25.5 --token-file /etc/stockgate/line-3.token
 
-The id of the request is printed before it is sent. Exit codes: 0 applied, 1 refused, 2 wrong usage,
-3 not decided or not known: repeat it with the same id.";
+The id of the request is printed before it is sent. Exit codes: 0 applied, 1 refused, or not known to
+be applied: then repeat it with the same id; 2 wrong usage.";
 
 pub(super) const COUNT: &str = "\
 Examples:
   stockgate count 85123A 94 --reason 'cycle count'
   stockgate count FLOUR 0 --json
 
-The id of the request is printed before it is sent. Exit codes: 0 applied, 1 refused, 2 wrong usage,
-3 not decided or not known: repeat it with the same id.";
+The id of the request is printed before it is sent. Exit codes: 0 applied, 1 refused, or not known to
+be applied: then repeat it with the same id; 2 wrong usage.";
 
 pub(super) const MERGE: &str = "\
 Examples:
   stockgate merge 85123a 85123A --reason 'misread label'
 
 The token needs the role admin. The id of the request is printed before it is sent. Exit codes: 0
-applied, 1 refused, 2 wrong usage, 3 not decided or not known: repeat it with the same id.";
+applied, 1 refused, or not known to be applied: then repeat it with the same id; 2 wrong usage.";
 
 pub(super) const HIDE: &str = "\
 Examples:
   stockgate hide 85123a
 
 The SKU stays in the ledger, and is back once it has stock or is listed. The token needs the role
-admin. Exit codes: 0 applied, 1 refused, 2 wrong usage, 3 not decided or not known.";
+admin. Exit codes: 0 applied, 1 refused, or not known to be applied: then repeat it with the same id;
+2 wrong usage.";
 
 pub(super) const STOCK: &str = "\
 Examples:
   stockgate stock
   stockgate stock 85123A 71053 --json
+  stockgate stock --search 'hanging heart'
   stockgate stock --prefix 85 --url https://gw-01:8080 --ca-file ca.pem --token-file line-3.token";
 
 pub(super) const LEDGER: &str = "\

@@ -3,12 +3,18 @@
 use serde_json::{Value, json};
 
 use super::client::GatewayArguments;
-use super::{figures, say};
+use super::{STOCKGATE, figures, say};
+
+/// Which SKUs to list.
+pub(super) struct Filter {
+    pub(super) prefix: Option<String>,
+    pub(super) search: Option<String>,
+}
 
 pub(super) async fn stock(
     gateway: GatewayArguments,
     skus: Vec<String>,
-    prefix: Option<String>,
+    Filter { prefix, search }: Filter,
     as_json: bool,
 ) -> anyhow::Result<()> {
     let mut client = gateway.connect().await?;
@@ -22,12 +28,22 @@ pub(super) async fn stock(
         }
         if as_json { say(figures::to_json(item)) } else { say(item_row(item)) }
     };
+    let mut wrong = None;
     for sku in &skus {
-        print(&client.call(json!({"op": "get", "sku": sku})).await?);
+        match client.ask(json!({"op": "get", "sku": sku})).await? {
+            Ok(item) => print(&item),
+            Err(error) if ["unknown_sku", "bad_request"].contains(&code(&error)) => {
+                // The last one ends the command.
+                if let Some(earlier) = wrong.replace(client.refusal(&error)) {
+                    STOCKGATE.report(&earlier);
+                }
+            }
+            Err(error) => return Err(client.refusal(&error)),
+        }
     }
     let mut after = Value::Null;
     while skus.is_empty() {
-        let mut request = json!({"op": "list", "limit": 1000, "prefix": prefix});
+        let mut request = json!({"op": "list", "limit": 1000, "prefix": prefix, "q": search});
         if !after.is_null() {
             request["after"] = after;
         }
@@ -38,7 +54,11 @@ pub(super) async fn stock(
             break;
         }
     }
-    Ok(())
+    wrong.map_or(Ok(()), Err)
+}
+
+fn code(error: &Value) -> &str {
+    error["code"].as_str().unwrap_or_default()
 }
 
 pub(super) async fn ledger(

@@ -26,6 +26,7 @@ mod manual_tests;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
@@ -103,6 +104,9 @@ enum Command {
         /// Only SKUs that begin with this text
         #[arg(long)]
         prefix: Option<String>,
+        /// Only SKUs of which SKU, name or a barcode has every word of this text
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
         #[command(flatten)]
         gateway: GatewayArguments,
         /// Print JSON, an item a line
@@ -187,6 +191,12 @@ enum Command {
 
 /// Runs `stockgate`.
 pub fn main() -> ExitCode {
+    #[cfg(not(feature = "demo"))]
+    if std::env::args_os().nth(1).is_some_and(|command| command == "demo") {
+        return STOCKGATE.usage(
+            &"demo: not in this file, but in a build from source: cargo run --release -- demo",
+        );
+    }
     match Arguments::parse().command {
         Command::Run { config } => run(config),
         Command::CheckConfig { config } => check_config(config),
@@ -201,8 +211,9 @@ pub fn main() -> ExitCode {
         Command::Count(arguments) => by_hand::run(&STOCKGATE, by_hand::ByHand::Count, arguments),
         Command::Merge(arguments) => by_hand::merge(&STOCKGATE, arguments),
         Command::Hide(arguments) => by_hand::hide(&STOCKGATE, arguments),
-        Command::Stock { skus, prefix, gateway, json } => {
-            STOCKGATE.with_runtime("warn", inspect::stock(gateway, skus, prefix, json))
+        Command::Stock { skus, prefix, search, gateway, json } => {
+            let filter = inspect::Filter { prefix, search };
+            STOCKGATE.with_runtime("warn", inspect::stock(gateway, skus, filter, json))
         }
         Command::Ledger { follow, after, gateway, json } => {
             STOCKGATE.with_runtime("warn", inspect::ledger(gateway, after, follow, json))
@@ -255,7 +266,7 @@ fn run(config: Option<PathBuf>) -> ExitCode {
         on_signal(stopper);
         let load =
             move || GatewayConfig::load(file.as_deref()).map_err(|error| error.problems().to_vec());
-        let load = Box::new(load);
+        let load = Arc::new(load);
         let reload = Reload { hangups, load, set_log_level: logs::set_level };
         crate::gateway::run(config, opened, &manager, stop, reload).await
     })
@@ -264,18 +275,18 @@ fn run(config: Option<PathBuf>) -> ExitCode {
 fn check_config(config: Option<PathBuf>) -> ExitCode {
     match GatewayConfig::load(config.as_deref()) {
         Ok(config) => {
-            say_valid(config.mqtt.and_then(|mqtt| mqtt.certificate));
+            say_valid(&STOCKGATE, config.mqtt.and_then(|mqtt| mqtt.certificate));
             ExitCode::SUCCESS
         }
         Err(error) => STOCKGATE.usage(&error),
     }
 }
 
-/// Says that a configuration is valid, and when our certificate for the broker ends.
-pub(crate) fn say_valid(certificate: Option<CertificateDates>) {
+/// Says that a configuration is valid, and on stderr when our certificate for the broker ends.
+fn say_valid(program: &Program, certificate: Option<CertificateDates>) {
     say("ok");
     if let Some(dates) = certificate {
-        say(certificate_line(dates));
+        program.report(&certificate_line(dates));
     }
 }
 

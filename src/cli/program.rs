@@ -9,18 +9,10 @@ use crate::process::{logs, stop};
 /// The exit code for bad usage or configuration.
 const EXIT_USAGE: u8 = 2;
 
-/// The exit code if it is not known what came of a request.
-const EXIT_NOT_DECIDED: u8 = 3;
-
 /// Arguments that clap takes and that cannot be used together, or as they are.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Usage(pub(super) String);
-
-/// A request that was not decided, or of which that is not known. It may be repeated as it is.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct NotDecided(pub(super) String);
 
 /// A program, by its name.
 pub(super) struct Program(pub(super) &'static str);
@@ -69,16 +61,16 @@ impl Program {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 self.report(&format!("{error:#}"));
-                match (error.is::<NotDecided>(), error.is::<Usage>()) {
-                    (true, _) => ExitCode::from(EXIT_NOT_DECIDED),
-                    (_, true) => ExitCode::from(EXIT_USAGE),
-                    (false, false) => ExitCode::FAILURE,
+                match error.is::<Usage>() {
+                    true => ExitCode::from(EXIT_USAGE),
+                    false => ExitCode::FAILURE,
                 }
             }
         }
     }
 
-    fn report(&self, error: &dyn std::fmt::Display) {
+    /// Writes a line to stderr.
+    pub(super) fn report(&self, error: &dyn std::fmt::Display) {
         logs::report(self.0, error);
     }
 }

@@ -6,6 +6,7 @@
 //! same order, with the same ids.
 
 mod arguments;
+mod doubts;
 mod groups;
 mod pace;
 mod plan;
@@ -31,10 +32,7 @@ use super::tell;
 
 pub(crate) async fn run(arguments: ReplayArguments) -> anyhow::Result<()> {
     let (as_json, file) = (arguments.json, arguments.file.display().to_string());
-    let (summary, rejects) = replay(arguments, |_| {}).await?;
-    for line in rejects {
-        crate::process::logs::report(&file, &line);
-    }
+    let summary = replay(arguments, |_| {}).await?;
     let told = if as_json { crate::net::json::json(&summary) } else { summary.text() };
     ensure!(tell(told), "{file} is replayed, and the summary is lost");
     match summary.rejected {
@@ -43,14 +41,16 @@ pub(crate) async fn run(arguments: ReplayArguments) -> anyhow::Result<()> {
     }
 }
 
-/// Replays a file; `answered` is called with every answer. Returns the summary, and a line for each
-/// row that is wrong.
+/// Replays a file; `answered` is called with every answer. Each row that is wrong is told on stderr.
 pub(crate) async fn replay(
     arguments: ReplayArguments,
     answered: impl FnMut(&Value),
-) -> anyhow::Result<(Summary, Vec<String>)> {
+) -> anyhow::Result<Summary> {
     let mut plan = Plan::make(&arguments).await?;
     let rejects = Rejects::open(arguments.rejects.as_deref(), &arguments.file)?;
+    plan.compare_skus(&arguments).await?;
+    let file = arguments.file.display().to_string();
+    plan.warnings.iter().for_each(|warning| crate::process::logs::report(&file, warning));
     if arguments.dry_run {
         return dry_run(&arguments, &plan, rejects);
     }
@@ -65,7 +65,7 @@ pub(crate) async fn replay(
         let Some(movement) = read(&row, &plan, &mut run.summary, &mut run.rejects)? else {
             continue;
         };
-        if let Some(wait) = pace.wait(row.at_ms) {
+        if let Some(wait) = pace.wait(row.at_ms.clone().ok().flatten()) {
             run.finish().await?;
             tokio::time::sleep(wait).await;
         }
@@ -73,22 +73,21 @@ pub(crate) async fn replay(
     }
     run.finish().await?;
     run.reject_left_over()?;
-    let lines = run.rejects.lines();
-    Ok((run.summarize()?, lines))
+    Ok(Summary { warnings: plan.warnings, ..run.summarize()? })
 }
 
 fn dry_run(
     arguments: &ReplayArguments,
     plan: &Plan,
     mut rejects: Rejects,
-) -> anyhow::Result<(Summary, Vec<String>)> {
-    let mut summary = Summary { dry_run: true, ..Summary::default() };
+) -> anyhow::Result<Summary> {
+    let warnings = plan.warnings.clone();
+    let mut summary = Summary { dry_run: true, warnings, ..Summary::default() };
     for row in arguments.rows()? {
         read(&row?, plan, &mut summary, &mut rejects)?;
     }
     rejects.flush()?;
-    let lines = rejects.lines();
-    Ok((Summary { rejected: rejects.wrong, rejects: rejects.listed, ..summary }, lines))
+    Ok(Summary { rejected: rejects.wrong, rejects: rejects.listed, ..summary })
 }
 
 /// What a row asks for; `None` if it asks for nothing or cannot be used.
@@ -99,6 +98,7 @@ fn read<'a>(
     rejects: &mut Rejects,
 ) -> anyhow::Result<Option<&'a Movement>> {
     summary.rows += 1;
+    rejects.warn(row);
     match plan.check(row) {
         Ok(movement) if movement.quantity.is_zero() => summary.skipped += 1,
         Ok(movement) => {

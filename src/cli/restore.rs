@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{doctor, say};
 use crate::clock::wall_ms;
-use crate::store::{RestoreSource, Restored, accept, move_database_aside, restore};
+use crate::store::{DATABASE_FILE, RestoreSource, Restored, accept, move_database_aside, restore};
 
 /// The source of the new database.
 #[derive(Debug, Args)]
@@ -71,6 +71,10 @@ fn check(file: &Path) -> anyhow::Result<()> {
 
 fn tell_kept(kept: Option<&Path>) {
     match kept {
+        Some(kept) if !kept.join(DATABASE_FILE).exists() => say(format!(
+            "the database was gone; the log that it has left is kept in {}",
+            kept.display()
+        )),
         Some(kept) => say(format!("the old database is kept in {}", kept.display())),
         None => say("there was no database"),
     }

@@ -4,8 +4,8 @@ use rustls::pki_types::CertificateDer;
 
 use super::der::{Der, SEQUENCE};
 
-/// From when and until when a certificate is valid, in milliseconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// From when and until when a certificate is valid, in milliseconds since 1970; 0 without one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CertificateDates {
     /// The first moment.
     pub begin_ms: i64,

@@ -3,21 +3,26 @@
 //! serde would stop at the first mistake, and could not name the line of a value that is out of
 //! range. An operator wants the whole list. Keys that are left over at the end are unknown keys.
 
+mod nodes;
 pub(super) mod redact;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use toml::de::DeTable;
+
+use self::nodes::{ConfigValue, Node, ValuePlace, line_of, list_of, nodes, parts_of};
 use super::text;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 
 /// The prefix of environment variables. Two underscores separate section and key.
 pub(super) const PREFIX: &str = "STOCKGATE_";
 
 /// The sections of both programs.
 const SECTIONS: [&str; 7] = ["gateway", "terminals", "barcodes", "mqtt", "stock", "log", "hub"];
+
+/// What the parser says of a key or a section that is there twice.
+const TWICE: &str = "duplicate key";
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -38,30 +43,6 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("\n"))
     }
-}
-
-/// Where a value comes from.
-#[derive(Clone, Debug)]
-enum ValuePlace {
-    Line(usize),
-    Variable(String),
-}
-
-#[derive(Debug)]
-struct Node {
-    place: ValuePlace,
-    value: ConfigValue,
-}
-
-#[derive(Debug)]
-enum ConfigValue {
-    Text(String),
-    Integer(i64),
-    List(Vec<Node>),
-    Table(BTreeMap<String, Node>),
-    /// From the environment: a text that is parsed as the type that is asked for.
-    Raw(String),
-    Other(&'static str),
 }
 
 /// A configuration that is being read.
@@ -103,15 +84,28 @@ impl Document {
         Ok(document)
     }
 
-    /// Parses the text of a file.
+    /// Parses the text of a file. A key or a section that is there twice is noted as a problem, so that
+    /// the others are told with it.
     pub(super) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
-        let table = DeTable::parse(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| line_of(text, span.start));
-            let (file, message) = (file.display(), error.message());
-            ConfigError(vec![format!("{file}:{line}: not valid TOML: {message}")])
-        })?;
-        let root = nodes(text, table.get_ref());
-        Ok(Self { file: Some(file.into()), root, problems: Vec::new() })
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let mut problems = Vec::new();
+        for error in errors {
+            let span = error.span().unwrap_or_default();
+            let (file, line, message) =
+                (file.display(), line_of(text, span.start), error.message());
+            let Some(key) = text.get(span).filter(|_| message == TWICE) else {
+                // Its text may be a secret.
+                let problem = format!("{file}:{line}: not valid TOML: {message}");
+                return Err(ConfigError::one(problem));
+            };
+            problems.push(format!("{file}:{line}: {key}: is there twice; leave one"));
+        }
+        Ok(Self { file: Some(file.into()), root: nodes(text, table.get_ref()), problems })
+    }
+
+    /// Whether it has everything that stands in its file.
+    pub(super) fn is_whole(&self) -> bool {
+        self.problems.is_empty()
     }
 
     /// Reports a variable with one underscore in place of two.
@@ -223,34 +217,52 @@ impl<'a> Section<'a> {
         key: &str,
         bounds: std::ops::RangeInclusive<u64>,
     ) -> Option<u64> {
+        self.number_or(key, bounds, "")
+    }
+
+    /// As [`Self::number`]; the message for one out of bounds ends with a hint.
+    pub(super) fn number_or(
+        &mut self,
+        key: &str,
+        bounds: std::ops::RangeInclusive<u64>,
+        hint: &str,
+    ) -> Option<u64> {
         let node = self.take(key)?;
         let (low, high) = (*bounds.start(), *bounds.end());
         let parsed = match node.value.as_number().map(u64::try_from) {
             Some(Ok(number)) if bounds.contains(&number) => Ok(number),
-            Some(_) => Err(format!("must be from {low} to {high}")),
+            Some(_) => Err(format!("must be from {low} to {high}{hint}")),
             None => Err(format!("must be a whole number, is {}", node.value.kind())),
         };
         self.noted(&node.place, key, parsed)
     }
 
-    /// Takes a list of texts. In a variable it is a TOML list, or texts with commas between them.
-    pub(super) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
+    /// Takes a list of texts and checks each; `None` if it is absent, or one is wrong. In a variable it
+    /// is a TOML list, or texts with commas between them.
+    pub(super) fn texts(
+        &mut self,
+        key: &str,
+        check: &dyn Fn(&str) -> Result<(), String>,
+    ) -> Option<Vec<String>> {
         let node = self.take(key)?;
         let list = match node.value {
             ConfigValue::Raw(text) if text.starts_with('[') => list_of(&text, &node.place),
-            ConfigValue::Raw(text) => {
-                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-                return Some(parts.map(str::to_owned).collect());
-            }
+            ConfigValue::Raw(text) => Some(parts_of(&text, &node.place)),
             ConfigValue::List(list) => Some(list),
             ConfigValue::Text(_)
             | ConfigValue::Integer(_)
             | ConfigValue::Table(_)
             | ConfigValue::Other(_) => None,
         };
-        let text = |node: &Node| node.value.as_text().map(str::to_owned);
-        let texts = list.and_then(|list| list.iter().map(text).collect());
-        self.noted(&node.place, key, texts.ok_or_else(|| "must be a list of texts".into()))
+        let wrong = || "must be a list of texts".to_owned();
+        let Some(list) = list else { return self.noted(&node.place, key, Err(wrong())) };
+        let texts = list.iter().map(|item| {
+            let text = item.value.as_text().ok_or_else(wrong);
+            let checked = text.and_then(|text| check(text).map(|()| text.to_owned()));
+            self.noted(&item.place, key, checked)
+        });
+        // All are checked before the first wrong one ends it.
+        texts.collect::<Vec<_>>().into_iter().collect()
     }
 
     /// Takes a list of tables and reads each as a section.
@@ -323,88 +335,10 @@ impl<'a> Section<'a> {
     }
 }
 
-impl ConfigValue {
-    fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) | Self::Raw(text) => Some(text),
-            Self::Integer(_) | Self::List(_) | Self::Table(_) | Self::Other(_) => None,
-        }
-    }
-
-    fn as_number(&self) -> Option<i64> {
-        match self {
-            Self::Integer(number) => Some(*number),
-            Self::Raw(text) => text.parse().ok(),
-            Self::Text(_) | Self::List(_) | Self::Table(_) | Self::Other(_) => None,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Text(_) | Self::Raw(_) => "a text",
-            Self::Integer(_) => "a whole number",
-            Self::List(_) => "a list",
-            Self::Table(_) => "a section",
-            Self::Other(kind) => kind,
-        }
-    }
-}
-
 fn read_file(file: &Path) -> Result<String, ConfigError> {
     let shown = file.display();
     let bytes = std::fs::read(file).map_err(|error| {
         ConfigError::one(format!("{shown}: cannot be read: {error}; name a file with --config"))
     })?;
     text::decode(&bytes).map_err(|why| ConfigError::one(format!("{shown}: {why}")))
-}
-
-fn nodes(text: &str, table: &DeTable<'_>) -> BTreeMap<String, Node> {
-    let node = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
-        let key: &std::borrow::Cow<'_, str> = key.get_ref();
-        (key.to_string(), node(text, value))
-    };
-    table.iter().map(node).collect()
-}
-
-fn node(text: &str, spanned: &Spanned<DeValue<'_>>) -> Node {
-    let value = match spanned.get_ref() {
-        DeValue::String(text) => ConfigValue::Text(text.to_string()),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .map_or(ConfigValue::Other("a number that is too large"), ConfigValue::Integer),
-        DeValue::Array(list) => {
-            ConfigValue::List(list.iter().map(|item| node(text, item)).collect())
-        }
-        DeValue::Table(table) => ConfigValue::Table(nodes(text, table)),
-        DeValue::Float(_) => ConfigValue::Other("a fractional number"),
-        DeValue::Boolean(_) => ConfigValue::Other("true or false"),
-        DeValue::Datetime(_) => ConfigValue::Other("a date"),
-    };
-    Node { place: ValuePlace::Line(line_of(text, spanned.span().start)), value }
-}
-
-/// Parses the text of a variable as a TOML list. Its parts have the place of the variable.
-fn list_of(text: &str, place: &ValuePlace) -> Option<Vec<Node>> {
-    let text = format!("list = {text}");
-    let table = DeTable::parse(&text).ok()?;
-    let mut list = match nodes(&text, table.get_ref()).remove("list")?.value {
-        ConfigValue::List(list) => list,
-        ConfigValue::Text(_)
-        | ConfigValue::Integer(_)
-        | ConfigValue::Table(_)
-        | ConfigValue::Raw(_)
-        | ConfigValue::Other(_) => {
-            return None;
-        }
-    };
-    for node in &mut list {
-        node.place = place.clone();
-        if let ConfigValue::Table(nodes) = &mut node.value {
-            nodes.values_mut().for_each(|node| node.place = place.clone());
-        }
-    }
-    Some(list)
-}
-
-fn line_of(text: &str, byte: usize) -> usize {
-    1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count()
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::document::{ConfigError, Document, Section};
 use super::mqtt::{self, MqttConfig};
 use super::port::PortConfig;
-use super::{displaced, log_level, name, set};
+use super::{displaced, log_level, name, set, state_directory};
 use crate::barcode::InStoreForm;
 use crate::limits::{REASONS_MAX, RESERVATION_TTL_S_MAX};
 use crate::stock::Reason;
@@ -43,11 +43,10 @@ pub struct GatewayConfig {
 
 impl Default for GatewayConfig {
     fn default() -> Self {
-        let data_dir = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
         Self {
             site: "wh-01".into(),
             id: "gw-01".into(),
-            data_dir: data_dir.unwrap_or_else(|| "stockgate-data".into()),
+            data_dir: state_directory().unwrap_or_else(|| "stockgate-data".into()),
             displaced_data_dir: None,
             terminals: PortConfig::local("terminals", 8080),
             reasons: REASONS.map(String::from).into(),
@@ -119,34 +118,34 @@ impl GatewayConfig {
     }
 
     fn read_reasons(&mut self, section: &mut Section<'_>) {
-        let Some(reasons) = section.texts("reasons") else { return };
+        let check = |text: &str| named(text, Reason::parse(text));
+        let Some(reasons) = section.texts("reasons", &check) else { return };
         if !(1..=REASONS_MAX).contains(&reasons.len()) {
             section.problem("reasons", format!("name from 1 to {REASONS_MAX}"));
-        }
-        for reason in &reasons {
-            if let Err(why) = Reason::parse(reason) {
-                section.problem("reasons", format!("{reason:?} {why}"));
-            }
         }
         self.reasons = reasons;
     }
 
     fn read_barcodes(&mut self, mut section: Section<'_>) {
-        for text in section.texts("in_store").unwrap_or_default() {
-            match InStoreForm::parse(&text) {
-                Ok(form) => self.in_store.push(form),
-                Err(why) => section.problem("in_store", format!("{text:?} {why}")),
-            }
-        }
+        let check = |text: &str| named(text, InStoreForm::parse(text));
+        let forms = section.texts("in_store", &check).unwrap_or_default();
+        self.in_store = forms.iter().filter_map(|form| InStoreForm::parse(form).ok()).collect();
         section.finish();
     }
 
     fn read_stock(&mut self, mut section: Section<'_>) {
         let ttl_s = section.number("reservation_ttl_s", 1..=RESERVATION_TTL_S_MAX);
         set(&mut self.reservation_ttl_s, ttl_s);
-        set(&mut self.ledger_retention_days, section.number("ledger_retention_days", 1..=36_500));
+        let hint = "; 36500 keeps every entry for a hundred years";
+        let days = section.number_or("ledger_retention_days", 1..=36_500, hint);
+        set(&mut self.ledger_retention_days, days);
         section.finish();
     }
+}
+
+/// What is wrong with an item of a list, which the message repeats.
+fn named<T>(text: &str, parsed: Result<T, impl std::fmt::Display>) -> Result<(), String> {
+    parsed.map(drop).map_err(|why| format!("{text:?} {why}"))
 }
 
 #[cfg(test)]

@@ -149,6 +149,20 @@ fn broken_toml_is_named_with_its_line() {
     assert!(error.contains("stockgate.toml:2"), "{error}");
 }
 
+#[test]
+fn a_file_in_another_encoding_is_named_for_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("stockgate.toml");
+    let wide: Vec<u8> = "[gateway]\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let latin = b"[gateway]\n# K\xf6ln\n";
+    for (bytes, words) in [(&wide[..], "is in UTF-16"), (&latin[..], "is not UTF-8 in line 2")] {
+        std::fs::write(&file, bytes).unwrap();
+        let error = GatewayConfig::read(Some(&file), []).unwrap_err().to_string();
+        assert!(error.contains("stockgate.toml: ") && error.contains(words), "{error}");
+        assert!(error.contains("save it as UTF-8"), "{error}");
+    }
+}
+
 /// A commented key or section, such as `#url = …`; prose has a space after the sign.
 fn uncomment(line: &str) -> Option<&str> {
     line.strip_prefix('#').filter(|rest| !rest.is_empty() && !rest.starts_with(' '))

@@ -2,7 +2,7 @@
 //! config/stockgate-hub.toml.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::document::{ConfigError, Document, Section};
@@ -10,7 +10,7 @@ use super::mqtt::{self, MqttConfig};
 use super::port::PortConfig;
 use super::postgres::PostgresUrl;
 use super::sinks::{self, SinkConfig};
-use super::{address, displaced, log_level, name, set};
+use super::{address, displaced, log_level, name, set, state_directory};
 use crate::limits::ID_BYTES_MAX;
 
 /// What only a gateway's configuration has.
@@ -35,7 +35,8 @@ pub struct HubConfig {
     pub gateways: Enrolment,
     /// `hub.unknown_skus`: what is made of SKUs that the catalogue lacks.
     pub unknown_skus: UnknownSkus,
-    /// `hub.subscription`: whether several workers on the same books share the frames.
+    /// `hub.subscription`: whether the workers on the same books share the frames; by default they do
+    /// where several may have them, in PostgreSQL.
     pub shared: bool,
     /// `hub.ledger_retention_days`: after which entries are removed; 0: never.
     pub retention_days: u32,
@@ -79,6 +80,11 @@ pub enum BookStore {
 const UNGUARDED: &str = "it can be reached from outside, and no tokens are configured; add [[hub.tokens]] or listen on 127.0.0.1";
 
 impl BookStore {
+    /// Whether several workers may have the books.
+    pub fn may_be_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     /// Whether both are the same database, reached in the same way.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
@@ -109,7 +115,7 @@ impl fmt::Display for BookStore {
 
 impl Default for HubConfig {
     fn default() -> Self {
-        let directory = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+        let directory = state_directory();
         Self {
             store: BookStore::Sqlite(
                 directory.unwrap_or_else(|| "stockgate-hub-data".into()).join("hub.db"),
@@ -154,7 +160,13 @@ impl HubConfig {
             if !config.is_guarded() {
                 section.problem("grpc_listen", UNGUARDED);
             }
+            let http = config.http.listen;
+            if config.grpc_listen.is_some_and(|grpc| is_taken(grpc, http)) {
+                let message = format!("hub.listen has this port, with {http}; give it another");
+                section.problem("grpc_listen", message);
+            }
             set(&mut config.worker, section.text("worker", name));
+            config.shared = config.store.may_be_shared();
             set(&mut config.shared, section.text("subscription", is_shared));
             set(&mut config.gateways, section.text("gateways", enrolment));
             set(&mut config.unknown_skus, section.text("unknown_skus", unknown_skus));
@@ -202,6 +214,15 @@ fn worker_of(host: &str, process: u32) -> String {
 
 fn address_or_none(text: &str) -> Result<Option<SocketAddr>, String> {
     if text.is_empty() { Ok(None) } else { address(text).map(Some) }
+}
+
+/// Whether an address cannot be listened on beside another. That of all addresses takes the port of
+/// each, and one of IPv6 those of IPv4 too.
+fn is_taken(address: SocketAddr, other: SocketAddr) -> bool {
+    let covers = |all: IpAddr, ip: IpAddr| all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4());
+    let (one, other_ip) = (address.ip(), other.ip());
+    let is_same = one == other_ip || covers(one, other_ip) || covers(other_ip, one);
+    is_same && address.port() == other.port() && address.port() != 0
 }
 
 fn enrolment(text: &str) -> Result<Enrolment, String> {

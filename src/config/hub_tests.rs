@@ -33,6 +33,37 @@ fn variables_of_a_gateway_are_ignored_and_others_are_not() {
 }
 
 #[test]
+fn a_file_in_another_encoding_is_named_for_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("stockgate-hub.toml");
+    let wide: Vec<u8> = "[hub]\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (bytes, words) in [(&wide[..], "is in UTF-16"), (b"# K\xf6ln\n", "is not UTF-8 in line 1")]
+    {
+        std::fs::write(&file, bytes).unwrap();
+        let error = Document::read(Some(&file), [], FOREIGN).unwrap_err().to_string();
+        assert!(error.contains("stockgate-hub.toml: ") && error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_variable_with_one_underscore_is_answered_with_the_right_name() {
+    let variable = ("STOCKGATE_MQTT_URL".to_owned(), "mqtt://b".to_owned());
+    let document = Document::read(None, [variable], FOREIGN).unwrap();
+    let error = HubConfig::from_document(document).unwrap_err().to_string();
+    assert!(error.contains("write STOCKGATE_MQTT__URL"), "{error}");
+}
+
+#[test]
+fn workers_share_the_frames_of_books_in_postgresql_unless_they_are_told_otherwise() {
+    let is_shared = |keys: &str| read(&format!("[hub]\n{keys}")).unwrap().shared;
+    let postgres = "store = \"postgres://user@host/db\"\n";
+    assert!(is_shared(postgres));
+    assert!(!is_shared(&format!("{postgres}subscription = \"own\"\n")));
+    assert!(!is_shared("store = \"sqlite:hub.db\"\n"));
+    assert!(is_shared("subscription = \"shared\"\n"));
+}
+
+#[test]
 fn enrolment_and_unknown_skus_are_read() {
     let config = read("[hub]\ngateways = \"listed\"\nunknown_skus = \"refuse\"\n").unwrap();
     assert_eq!((config.gateways, config.unknown_skus), (Enrolment::Listed, UnknownSkus::Refuse));

@@ -9,6 +9,7 @@ mod certificate_dates;
 mod der;
 mod document;
 mod gateway;
+mod host;
 #[cfg(feature = "hub")]
 mod hub;
 mod mqtt;
@@ -30,6 +31,7 @@ pub use self::document::ConfigError;
 use self::document::PREFIX;
 pub use self::document::redact::HIDDEN;
 pub use self::gateway::GatewayConfig;
+pub(crate) use self::host::{BRACKETS, host_and_port};
 #[cfg(feature = "hub")]
 pub use self::hub::{BookStore, Enrolment, HubConfig, UnknownSkus};
 pub use self::mqtt::{BrokerUrl, MqttConfig};
@@ -56,8 +58,8 @@ fn log_level(text: &str) -> Result<String, String> {
     }
 }
 
-/// The name of a site, a gateway, a worker or a token: 1 to 64 of `[A-Za-z0-9._-]`, which have no
-/// meaning in MQTT topics and access rules.
+/// The name of a site, a gateway or a worker: 1 to 64 of `[A-Za-z0-9._-]`, which have no meaning in
+/// MQTT topics and access rules.
 fn name(text: &str) -> Result<String, String> {
     if crate::stock::is_name(text) {
         return Ok(text.into());
@@ -79,13 +81,15 @@ pub fn listing(file: Option<&std::path::Path>) -> String {
 }
 
 /// Every secret in a gateway's configuration, even if the configuration is wrong; `None` if it
-/// cannot be read.
+/// cannot be read, or has a key twice.
 pub fn secrets(file: &std::path::Path) -> Option<Vec<String>> {
-    let document = of_gateway(Some(file)).ok()?;
+    let document = of_gateway(Some(file)).ok().filter(document::Document::is_whole)?;
     let directory = document.directory();
     let files = document.files(&["token_file", "password_file"]);
     let in_files = files.iter().filter_map(|file| secret(file, &directory).ok());
-    Some(document.hidden().into_iter().chain(in_files).collect())
+    let inline = document.hidden();
+    let inline = inline.iter().map(|text| without_line_ends(text).to_owned());
+    Some(inline.chain(in_files).collect())
 }
 
 /// The files that hold secrets of a gateway: those that its configuration names, and the
@@ -143,16 +147,34 @@ fn secret(file: &str, directory: &std::path::Path) -> Result<String, String> {
     }
     let path = path_of(file, directory);
     let text = text::read(&path)?;
-    let secret = text.trim_end_matches(['\r', '\n']);
+    let secret = without_line_ends(&text);
     if secret.is_empty() {
         return Err(format!("{} is empty", path.display()));
     }
     Ok(secret.into())
 }
 
+/// A secret, from a file or from the configuration, without the line ends after it.
+pub(crate) fn without_line_ends(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
+}
+
+/// The directory that the service manager has made for the program: the first, if it lists several.
+pub(crate) fn state_directory() -> Option<std::path::PathBuf> {
+    first_of(&std::env::var_os("STATE_DIRECTORY")?)
+}
+
+fn first_of(directories: &std::ffi::OsStr) -> Option<std::path::PathBuf> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut listed = directories.as_bytes().split(|byte| *byte == b':');
+    let first = listed.find(|directory| !directory.is_empty())?;
+    Some(std::ffi::OsStr::from_bytes(first).into())
+}
+
 /// The path of a file that the configuration names.
 fn path_of(file: &str, directory: &std::path::Path) -> std::path::PathBuf {
     let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
+        .filter(|credentials| !credentials.is_empty())
         .map(|credentials| std::path::Path::new(&credentials).join(file))
         .filter(|path| path.exists());
     credential.unwrap_or_else(|| directory.join(file))
@@ -167,4 +189,19 @@ fn displaced(
     let there = path.canonicalize().ok().filter(|path| is_such(path))?;
     let is_used = used.canonicalize().is_ok_and(|used| used == there);
     (path.is_relative() && !is_used).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_state_directories_the_first_is_used() {
+        for (listed, first) in [("/a", "/a"), ("/a:/b", "/a"), (":/b", "/b"), ("a b:", "a b")] {
+            assert_eq!(first_of(listed.as_ref()), Some(first.into()), "{listed}");
+        }
+        for nothing in ["", ":"] {
+            assert_eq!(first_of(nothing.as_ref()), None, "{nothing}");
+        }
+    }
 }

@@ -7,7 +7,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::document::Section;
-use super::{CertificateDates, path_of, secret};
+use super::{BRACKETS, CertificateDates, host_and_port, path_of, secret};
+use crate::limits::MQTT_KEEP_ALIVE;
 use crate::net::mqtt::BrokerSettings;
 
 /// The broker to connect to.
@@ -37,7 +38,7 @@ impl MqttConfig {
         let BrokerUrl { host, port, .. } = self.url.clone();
         let (username, password) = (self.username.clone(), self.password.clone());
         let tls = self.tls.clone().map(|tls| watch::channel(tls).1);
-        BrokerSettings { host, port, username, password, tls }
+        BrokerSettings { host, port, username, password, tls, keep_alive: MQTT_KEEP_ALIVE }
     }
 
     /// Whether the TLS files differ, which a reload reads.
@@ -104,7 +105,7 @@ impl BrokerUrl {
         let shown = text.rsplit('@').next().unwrap_or_default();
         let wrong = || {
             format!(
-                "must be mqtt://HOST:PORT or mqtts://HOST:PORT, without user or path, is {shown:?}"
+                "must be mqtt://HOST:PORT or mqtts://HOST:PORT, without user or path, is {shown:?}; {BRACKETS}"
             )
         };
         let (tls, rest) = match (text.strip_prefix("mqtt://"), text.strip_prefix("mqtts://")) {
@@ -113,16 +114,7 @@ impl BrokerUrl {
             (None, None) => return Err(wrong()),
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().map_err(|_| wrong())?)
-            }
-            Some(_) | None => (rest, if tls { 8883 } else { 1883 }),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        if host.is_empty() || port == 0 || host.contains(['/', '@', '?', '#', ' ']) {
-            return Err(wrong());
-        }
+        let (host, port) = host_and_port(rest, if tls { 8883 } else { 1883 }).ok_or_else(wrong)?;
         Ok(Self { tls, host: host.into(), port })
     }
 }
@@ -226,9 +218,19 @@ mod tests {
         assert_eq!(url("mqtt://127.0.0.1:1884"), Ok((false, "127.0.0.1".into(), 1884)));
         assert_eq!(url("mqtts://hub.example"), Ok((true, "hub.example".into(), 8883)));
         assert_eq!(url("mqtt://[::1]:1883/"), Ok((false, "::1".into(), 1883)));
-        for wrong in
-            ["hub:1883", "mqtt://", "mqtt://h:x", "mqtt://u@h", "mqtt://h/path", "mqtt://h:0"]
-        {
+        for wrong in [
+            "hub:1883",
+            "mqtt://",
+            "mqtt://h:x",
+            "mqtt://u@h",
+            "mqtt://h/path",
+            "mqtt://h:0",
+            "mqtt://127.0.0.1:1883:1883",
+            "mqtt://::1",
+            "mqtt://[::1",
+            "mqtt://a,b",
+            "mqtt://..",
+        ] {
             assert!(url(wrong).is_err(), "{wrong}");
         }
     }

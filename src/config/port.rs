@@ -137,14 +137,12 @@ fn token_changes(now: &[Token], new: &[Token]) -> Vec<String> {
 
 /// Takes the origins. One that no browser sends would allow nothing, without a word.
 fn read_origins(section: &mut Section<'_>) -> Option<Vec<String>> {
-    let origins = section.texts("allowed_origins")?;
-    for origin in origins.iter().filter(|origin| !is_origin(origin)) {
-        let message = format!(
+    section.texts("allowed_origins", &|origin| match is_origin(origin) {
+        true => Ok(()),
+        false => Err(format!(
             "{origin:?} is no origin; write https://HOST or http://HOST:PORT, in lower case and without path and default port"
-        );
-        section.problem("allowed_origins", message);
-    }
-    Some(origins)
+        )),
+    })
 }
 
 fn read_tls(section: &mut Section<'_>, directory: &Path) -> Option<ServerTls> {

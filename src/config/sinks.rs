@@ -1,6 +1,7 @@
 //! The sinks of the hub's feed: a list of sections `[[hub.sinks]]`.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::cell::Cell;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::document::Section;
 use super::mqtt::existing;
-use super::{name, secret, tls};
+use super::{BRACKETS, host_and_port, name, secret, tls};
 use crate::limits::{GIVE_UP_MAX_S, SINK_BROKERS_MAX, SINKS_MAX};
 
 /// The prefix of a secret of Standard Webhooks.
@@ -87,7 +88,15 @@ pub struct KafkaConfig {
     pub tls: Option<Arc<rustls::ClientConfig>>,
 }
 
+/// The bytes of a key that cannot be guessed, by Standard Webhooks.
+const KEY_BYTES_MIN: usize = 24;
+
 impl SinkTarget {
+    /// Whether it signs with a key that is shorter than it should be.
+    pub fn has_short_key(&self) -> bool {
+        matches!(self, Self::Webhook(webhook) if webhook.key.len() < KEY_BYTES_MIN)
+    }
+
     /// The kind by its name in the configuration.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -145,22 +154,23 @@ impl SinkConfig {
 
 /// Takes the list `sinks`.
 pub(super) fn read(section: &mut Section<'_>, directory: &Path) -> Vec<SinkConfig> {
-    let mut names = Vec::<String>::new();
+    let mut names = Vec::<Option<String>>::new();
     let sinks = section.tables("sinks", |section| {
-        let sink = sink(section, directory)?;
-        if names.contains(&sink.name) {
-            section.problem("name", format!("two sinks have the name {:?}", sink.name));
+        let (sink_name, sink) = sink(section, directory);
+        if let Some(name) = sink_name.as_ref().filter(|_| names.contains(&sink_name)) {
+            section.problem("name", format!("two sinks have the name {name:?}"));
         }
-        names.push(sink.name.clone());
-        Some(sink)
+        names.push(sink_name);
+        sink
     });
-    if sinks.len() > SINKS_MAX {
-        section.problem("sinks", format!("are {}, and may be {SINKS_MAX} at most", sinks.len()));
+    if names.len() > SINKS_MAX {
+        section.problem("sinks", format!("are {}, and may be {SINKS_MAX} at most", names.len()));
     }
     sinks
 }
 
-fn sink(section: &mut Section<'_>, directory: &Path) -> Option<SinkConfig> {
+/// One sink, if nothing is wrong with it, and its name in any case.
+fn sink(section: &mut Section<'_>, directory: &Path) -> (Option<String>, Option<SinkConfig>) {
     for key in ["name", "kind"] {
         if !section.has(key) {
             section.missing(key);
@@ -182,11 +192,9 @@ fn sink(section: &mut Section<'_>, directory: &Path) -> Option<SinkConfig> {
             None
         }
     };
-    Some(SinkConfig {
-        name: sink_name?,
-        target: target?,
-        give_up: give_up.map(Duration::from_secs),
-    })
+    let give_up = give_up.map(Duration::from_secs);
+    let sink = sink_name.clone().zip(target);
+    (sink_name, sink.map(|(name, target)| SinkConfig { name, target, give_up }))
 }
 
 /// Takes a text that must be there.
@@ -251,34 +259,21 @@ impl WebhookUrl {
         if authority.contains('@') || path.contains('#') {
             return Err(wrong());
         }
-        let (host, port) =
-            host_and_port(authority, if is_tls { 443 } else { 80 }).ok_or_else(wrong)?;
-        if !is_tls && !is_loopback(&host) {
+        let (host, port) = server(authority, if is_tls { 443 } else { 80 }).ok_or_else(wrong)?;
+        if !is_tls && !is_loopback(host) {
             return Err("must be https://: http:// is taken to a loopback address only, because events and signatures would be readable on the way".into());
         }
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         if path.parse::<hyper::Uri>().is_err() {
             return Err(wrong());
         }
-        Ok(Self { is_tls, host, port, path, authority: authority.into() })
+        Ok(Self { is_tls, host: host.into(), port, path, authority: authority.into() })
     }
 }
 
-/// What messages say of IPv6 addresses, whose colons are not that before a port.
-const BRACKETS: &str = "an IPv6 address stands in brackets";
-
-/// A host, without brackets, and a port; `None` if they are none.
-fn host_and_port(authority: &str, default: u16) -> Option<(String, u16)> {
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-        Some(_) | None => (authority, default),
-    };
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let (bare, is_host) = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => (address, address.parse::<Ipv6Addr>().is_ok()),
-        None => (host, !host.is_empty() && host.chars().all(is_name)),
-    };
-    (port != 0 && is_host).then(|| (bare.into(), port))
+/// A host and a port; `None` if they are none. What the clients of sinks take names no interface.
+fn server(authority: &str, default: u16) -> Option<(&str, u16)> {
+    host_and_port(authority, default).filter(|(host, _)| !host.contains('%'))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -287,10 +282,10 @@ fn is_loopback(host: &str) -> bool {
 
 /// The key of a secret in the form of Standard Webhooks.
 fn signing_key(secret: &str) -> Result<Vec<u8>, String> {
-    let wrong = || "must hold whsec_ and a key of 24 to 64 bytes in base64".to_owned();
+    let wrong = || "must hold whsec_ and a key in base64".to_owned();
     let text = secret.trim().strip_prefix(SECRET_PREFIX).ok_or_else(wrong)?;
     let key = BASE64.decode(text).map_err(|_| wrong())?;
-    if (24..=64).contains(&key.len()) { Ok(key) } else { Err(wrong()) }
+    if key.is_empty() { Err(wrong()) } else { Ok(key) }
 }
 
 fn nats(section: &mut Section<'_>, directory: &Path) -> Option<NatsConfig> {
@@ -302,7 +297,7 @@ fn nats(section: &mut Section<'_>, directory: &Path) -> Option<NatsConfig> {
         };
         let rest =
             text.strip_prefix("nats://").or(text.strip_prefix("tls://")).ok_or_else(wrong)?;
-        host_and_port(rest, 4222).ok_or_else(wrong)?;
+        server(rest, 4222).ok_or_else(wrong)?;
         Ok(text.to_owned())
     });
     let stream = required(section, "stream", |text| {
@@ -328,26 +323,7 @@ fn kafka(section: &mut Section<'_>, directory: &Path) -> Option<KafkaConfig> {
     if !section.has("brokers") {
         section.missing("brokers");
     }
-    let brokers = section.texts("brokers");
-    let is_wrong = |broker: &String| !broker.contains(':') || host_and_port(broker, 0).is_none();
-    let message = match brokers.as_deref() {
-        Some([]) => Some("must name a broker as HOST:PORT".to_owned()),
-        Some(list) if list.len() > SINK_BROKERS_MAX => {
-            Some(format!("must name at most {SINK_BROKERS_MAX}; the others are asked for"))
-        }
-        // The text may hold a password, so the message does not repeat it.
-        Some(list) => list.iter().position(is_wrong).map(|at| {
-            let number = at + 1;
-            format!(
-                "must be a list of HOST:PORT, without a user: number {number} is none; {BRACKETS}"
-            )
-        }),
-        None => None,
-    };
-    let is_usable = message.is_none();
-    if let Some(message) = message {
-        section.problem("brokers", message);
-    }
+    let brokers = brokers(section);
     let topic = required(section, "topic", |text| {
         let is_wrong = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
         if text.is_empty() || text.len() > 249 || text.contains(is_wrong) {
@@ -367,8 +343,30 @@ fn kafka(section: &mut Section<'_>, directory: &Path) -> Option<KafkaConfig> {
     }
     let is_tls = is_tls.unwrap_or(ca_file.is_some());
     let tls = if is_tls { Some(client_tls(section, ca_file)?) } else { None };
-    let brokers = brokers.filter(|_| is_usable)?;
-    Some(KafkaConfig { brokers, topic: topic?, login: login?, tls })
+    Some(KafkaConfig { brokers: brokers?, topic: topic?, login: login?, tls })
+}
+
+/// Takes the brokers; `None` if they are wrong.
+fn brokers(section: &mut Section<'_>) -> Option<Vec<String>> {
+    let number = Cell::new(0);
+    // The text may hold a password, so the message does not repeat it.
+    let check = |broker: &str| {
+        let at = number.replace(number.get() + 1) + 1;
+        match broker.contains(':') && server(broker, 0).is_some() {
+            true => Ok(()),
+            false => Err(format!(
+                "must be a list of HOST:PORT, without a user: number {at} is none; {BRACKETS}"
+            )),
+        }
+    };
+    let brokers = section.texts("brokers", &check)?;
+    let message = match brokers.len() {
+        0 => "must name a broker as HOST:PORT".to_owned(),
+        1..=SINK_BROKERS_MAX => return Some(brokers),
+        _ => format!("must name at most {SINK_BROKERS_MAX}; the others are asked for"),
+    };
+    section.problem("brokers", message);
+    None
 }
 
 /// Takes `username` and `password_file`, which go together; `None` if they are wrong.

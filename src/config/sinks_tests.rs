@@ -115,6 +115,29 @@ fn a_host_is_named_without_a_user_and_an_ipv6_address_in_brackets() {
     assert_eq!((webhook.host.as_str(), webhook.port), ("::1", 443));
 }
 
+#[test]
+fn a_short_key_is_taken_and_named_and_an_empty_one_is_refused() {
+    let is_short = |secret: &str| {
+        let key = signing_key(secret)?;
+        let (host, path, authority) = (String::new(), String::new(), String::new());
+        let webhook = WebhookConfig { host, port: 443, path, authority, key, tls: None };
+        Ok::<_, String>(SinkTarget::Webhook(webhook).has_short_key())
+    };
+    assert_eq!(is_short("whsec_c2VjcmV0"), Ok(true));
+    assert_eq!(is_short(&format!("whsec_{}", "A".repeat(32))), Ok(false));
+    assert_eq!(is_short(&format!("whsec_{}", "A".repeat(400))), Ok(false));
+    assert!(is_short("whsec_").is_err() && is_short("secret").is_err());
+}
+
+#[test]
+fn a_hub_takes_hundreds_of_sinks() {
+    let sink =
+        |n: usize| WEBHOOK.replace("erp\"", &format!("erp-{n}\"")) + "url = \"http://[::1]/x\"\n";
+    let of = |count| read(&(0..count).map(sink).collect::<String>());
+    assert_eq!(of(1_000).unwrap().len(), 1_000);
+    assert!(of(1_001).unwrap_err().contains("may be 1000 at most"));
+}
+
 /// Each text is refused with a message that has a part, and that repeats no secret.
 fn assert_refused(cases: &[(String, &str)]) {
     for (text, part) in cases {

@@ -179,3 +179,53 @@ pub(super) fn dates(cert_file: &Path) -> Option<CertificateDates> {
 fn unusable(file: &Path, error: &dyn std::fmt::Display) -> String {
     format!("{} cannot be used: {error}", file.display())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of RSA with 1024 bits, made for this test by OpenSSL.
+    const SHORT_KEY: &str = "-----BEGIN PRIVATE KEY-----
+MIICeAIBADANBgkqhkiG9w0BAQEFAASCAmIwggJeAgEAAoGBALYPrav5u7SGSN6E
+DQyJdpeEbD+8n7XWGXCqtsk6IGwpc7TkG8aKw88FIPvtvh2R81v6i2TRWvUA/5eH
+3V04Q2bem69hBHZFHtcaDX0S9HDXQ/RekVkWaff2Smer+iQPAf9pXNBX95RAcS7F
+h7QzgroeZWWt7CEzFltxzBkv2XV7AgMBAAECgYBeiPmXKQ/Mh0XjNRJJhj9sIbjL
+x7fuhYOkOyC6kFIxl7ybGy9JAtj18CXWavajCBwjkI89BHCEc8ZD+qp5MzPbn0Ud
+1rWdRNYocIo7n92ZoRscqvhmwCZe97Lgw9kVDYzQDlc7IIFxDySl+DsF7htDh0/C
+Phs2gJ8qCtnbMkcVUQJBAO470iw86yWe6jDHjCVLmvi196tkvWlBAPiKsJKYkFXy
+ITAo1BkRh9IsU8yCZbAUMQVgTl2rtYYIJE4RqRYZPY8CQQDDo3SUqzpXETXv42Bi
+kbqxGLGXhwyLQQOk3GdSeuwJFxuhdYNAWpCGuF3gn9p1Zn0pi5Yp3Ag55j/Zz20T
+TytVAkEAhQTv4HWPUq091EjHTte9SxvHk3KndAqwsRY3a1M2XFbbAxn4+5pXPRo1
+HB6/CqbrjDXu68yBibooE1M3Fzi2rwJBAJGVVE7BsNNT0mBmQrZ3HYdmCdnpvHLv
++Yc4IIcnQ/hrwrr+2KIOAtjN38YlDosormE5J5CU1WZIqiEqk0+4LVUCQQDESzmd
+kcwUO5a3skKrP1mREGYhMqJimyZYz0JN8bGbiK7Ul9gCy+o5NS6pF0gN68eUpuSq
+UfRf+WDXIA8t++PP
+-----END PRIVATE KEY-----
+";
+    const ITS_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----
+MIIB/jCCAWegAwIBAgIUbMjQNCi38wSylg6dCAXiyCStd3wwDQYJKoZIhvcNAQEL
+BQAwEDEOMAwGA1UEAwwFc2hvcnQwIBcNMjYxMTMwMTYwMDUxWhgPMjEyNjExMDYx
+NjAwNTFaMBAxDjAMBgNVBAMMBXNob3J0MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCB
+iQKBgQC2D62r+bu0hkjehA0MiXaXhGw/vJ+11hlwqrbJOiBsKXO05BvGisPPBSD7
+7b4dkfNb+otk0Vr1AP+Xh91dOENm3puvYQR2RR7XGg19EvRw10P0XpFZFmn39kpn
+q/okDwH/aVzQV/eUQHEuxYe0M4K6HmVlrewhMxZbccwZL9l1ewIDAQABo1MwUTAd
+BgNVHQ4EFgQUgS8v0Nx4CiBB6ZW6A6qo17KPAvswHwYDVR0jBBgwFoAUgS8v0Nx4
+CiBB6ZW6A6qo17KPAvswDwYDVR0TAQH/BAUwAwEB/zANBgkqhkiG9w0BAQsFAAOB
+gQC13VG0XD9e53UBquUnfroW/KEHaLTyWWwRI4AUdE9k1bYtTmHStB5f4KgxMozE
++8mVNwq9kP/V0HcwECQBRMQlKq8TbkcCfifTF61wFa7VGOWihGBjsJe0j8U2Yl27
+DonsMBjRd3pldDwemY0SM56Idp1S1I05vhE4psaAri1sYA==
+-----END CERTIFICATE-----
+";
+
+    #[test]
+    fn a_key_that_is_too_short_is_named_with_what_would_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let [cert_file, key_file] = ["cert.pem", "key.pem"].map(|name| dir.path().join(name));
+        std::fs::write(&cert_file, ITS_CERTIFICATE).unwrap();
+        std::fs::write(&key_file, SHORT_KEY).unwrap();
+        let read = client(Some(&cert_file), Some((&cert_file, &key_file)));
+        let (key, why) = read.unwrap_err();
+        assert_eq!(key, "key_file");
+        assert!(why.contains("key.pem") && why.contains("use RSA of 2048 to 4096 bits"), "{why}");
+    }
+}

@@ -22,6 +22,8 @@ pub(super) struct Batch {
     updates: Vec<CatalogueUpdate>,
     lines: usize,
     frames: usize,
+    /// Lookups that were answered meanwhile.
+    lookups: usize,
 }
 
 /// What came of a batch.
@@ -52,9 +54,14 @@ impl Batch {
         self.frames += 1;
     }
 
+    /// Counts a lookup. Without a count, a batch would not end as long as lookups come.
+    pub(super) fn add_lookup(&mut self) {
+        self.lookups += 1;
+    }
+
     /// Whether another job may be added. The last one may exceed the limit of lines.
     pub(super) fn has_room(&self) -> bool {
-        self.commands.len() < BATCH_COMMANDS_MAX && self.lines < BATCH_LINES_MAX
+        self.waited_count() < BATCH_COMMANDS_MAX && self.lines < BATCH_LINES_MAX
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -63,6 +70,11 @@ impl Batch {
 
     pub(super) fn command_count(&self) -> usize {
         self.commands.len()
+    }
+
+    /// Commands and lookups, each of which had a place in the queue.
+    pub(super) fn waited_count(&self) -> usize {
+        self.commands.len() + self.lookups
     }
 
     /// Frames of the hub in this batch.
@@ -77,7 +89,7 @@ impl Batch {
         self.submitted_at.clear();
         self.transfers.clear();
         self.updates.clear();
-        (self.lines, self.frames) = (0, 0);
+        (self.lines, self.frames, self.lookups) = (0, 0, 0);
     }
 
     /// Decides everything on a draft: a bounded number of reservations that are due expires first,

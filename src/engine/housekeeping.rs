@@ -12,7 +12,7 @@
 use super::batch::Batch;
 use super::writer::Writer;
 use crate::clock::{self, Now};
-use crate::limits::PRUNE_STEPS_PER_S_MAX;
+use crate::limits::{PRUNE_LINES_PER_STEP, PRUNE_STEPS_PER_S_MAX};
 use crate::sizes::Bytes;
 use crate::store::StoreError;
 
@@ -139,10 +139,13 @@ impl Writer {
         if self.state.is_held() {
             return Ok(());
         }
+        let mut carried = 0;
         for _ in 0..PRUNE_STEPS_PER_S_MAX {
             let (progress, retention_ms) = (self.progress(now), self.rules.retention_ms);
-            if !self.store.prune(progress, retention_ms, &self.state.stock())? {
-                break;
+            match self.store.prune(progress, retention_ms, &self.state.stock())? {
+                // A job waits meanwhile.
+                Some(lines) if carried + lines < PRUNE_LINES_PER_STEP => carried += lines,
+                Some(_) | None => break,
             }
         }
         Ok(())

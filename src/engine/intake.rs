@@ -18,9 +18,8 @@ use crate::limits::{
     LIGHT_IN_FLIGHT_MAX,
 };
 use crate::problem::{Code, Problem};
-use crate::stock::{
-    BooksId, CatalogueUpdate, Command, CommandAnswer, RequestId, RequestRecord, Seq, Transfer,
-};
+use crate::stock::{BooksId, CatalogueUpdate, Command, CommandAnswer, RequestId, Seq, Transfer};
+use crate::store::RequestLookup;
 
 /// How often a busy writer lets other threads run before it sleeps.
 const YIELDS_BEFORE_SLEEP: usize = 4;
@@ -49,8 +48,8 @@ pub(super) struct JobQueue {
 pub(super) enum WriterJob {
     /// Decide a command and reply; it was submitted at this moment.
     Decide(Command, ReplyTo, Instant),
-    /// Say what is remembered of a request: only the writer knows where its record is.
-    Find(RequestId, oneshot::Sender<Result<Option<RequestRecord>, StorageUnavailable>>),
+    /// Say where a request may be remembered: only the writer knows. Others read it.
+    Find(RequestId, oneshot::Sender<RequestLookup>),
     /// Apply the transfers of one frame.
     Transfers(Vec<Transfer>),
     /// Apply the catalogue update of one frame.
@@ -169,14 +168,14 @@ impl Intake {
         self.send(places, || WriterJob::Decide(command, reply_to, clock::instant()))
     }
 
-    /// Reads what is remembered of a request.
+    /// Says where a request may be remembered.
     ///
     /// # Errors
-    /// If the queue is full, the gateway is stopping, or the record cannot be read.
-    pub async fn find_request(&self, id: RequestId) -> Result<Option<RequestRecord>, Problem> {
+    /// If the queue is full, or the gateway is stopping.
+    pub async fn find_request(&self, id: RequestId) -> Result<RequestLookup, SubmitError> {
         let (sender, found) = oneshot::channel();
         self.send(INTAKE_MAX - INTAKE_LIGHT_RESERVED, || WriterJob::Find(id, sender))?;
-        Ok(found.await.map_err(|_| SubmitError::Stopping)??)
+        found.await.map_err(|_| SubmitError::Stopping)
     }
 
     /// Queues a job of a terminal, if fewer than `places` wait.

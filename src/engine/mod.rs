@@ -10,9 +10,13 @@ mod batch;
 mod demand_saver;
 #[cfg(test)]
 mod expiry_tests;
+mod figures_walk;
 mod housekeeping;
 pub mod intake;
+pub mod relisted;
 mod signer;
+#[cfg(test)]
+mod signing_tests;
 pub mod state;
 pub mod sync_status;
 pub mod writer;

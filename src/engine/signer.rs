@@ -1,9 +1,12 @@
-//! Signing of the ledger: at least every minute with new entries, and every ten thousand entries.
+//! Signing of the ledger: at least every minute with new entries. Every ten thousandth entry is signed by
+//! the transaction that enters it.
+
+use std::sync::Arc;
 
 use super::state::Signatures;
-use crate::clock::Now;
+use crate::clock::{Clock, Now};
 use crate::hex;
-use crate::limits::{SIGN_EVERY_ENTRIES, SIGN_EVERY_MS};
+use crate::limits::SIGN_AFTER_MS;
 use crate::process::log_throttle::LogThrottle;
 use crate::process::signing_key::SigningKey;
 use crate::stock::{Seq, Signed, Stock};
@@ -13,18 +16,16 @@ use crate::store::{DEVICE_KEY_FILE, Store};
 #[derive(Debug)]
 pub(super) struct Signer {
     /// `None` if there is no key: the ledger is not signed then.
-    key: Option<SigningKey>,
+    key: Option<Arc<SigningKey>>,
     seq: Seq,
-    /// The last attempt has failed; the next one is a minute later.
-    has_failed: bool,
-    /// In running time.
+    /// The last attempt, in running time.
     at_ms: u64,
     failures: LogThrottle,
 }
 
 impl Signer {
     /// The signer of a database, and what it has signed before.
-    pub(super) fn of(store: &Store) -> (Self, Signatures) {
+    pub(super) fn of(store: &mut Store) -> (Self, Signatures) {
         let key = SigningKey::open(store.directory(), DEVICE_KEY_FILE);
         if let Err(error) = &key {
             tracing::error!(%error, "the key of this device cannot be used, and its ledger is not signed");
@@ -33,15 +34,24 @@ impl Signer {
             tracing::warn!(%error, "what this device has signed cannot be read; its ledger is signed from the start");
             None
         });
-        let (key, seq) = (key.ok(), last.map_or(0, |(signed, _)| signed.seq));
-        let signatures = signatures(key.as_ref(), last);
-        let failures = LogThrottle::default();
-        (Self { key, seq, at_ms: 0, has_failed: false, failures }, signatures)
+        let (key, seq) = (key.ok().map(Arc::new), last.map_or(0, |(signed, _)| signed.seq));
+        if let Some(key) = &key {
+            store.set_key(Arc::clone(key));
+        }
+        let signatures = signatures(key.as_deref(), last);
+        (Self { key, seq, at_ms: 0, failures: LogThrottle::default() }, signatures)
     }
 
     fn is_due(&self, seq: Seq, now_ms: u64) -> bool {
-        let is_long = seq > self.seq && seq - self.seq >= SIGN_EVERY_ENTRIES && !self.has_failed;
-        seq > self.seq && (is_long || now_ms >= self.at_ms + SIGN_EVERY_MS)
+        seq > self.seq && now_ms >= self.at_ms + SIGN_AFTER_MS
+    }
+
+    /// The newest signature, if an entry was signed when it was committed.
+    pub(super) fn signed_with_entry(&mut self, store: &Store, clock: &Clock) -> Option<Signatures> {
+        let newest = store.signed_after(self.seq)?;
+        (self.seq, self.at_ms) = (newest.seq, clock.now().running_ms);
+        let key = self.key.as_deref().map(SigningKey::public);
+        Some(Signatures { key, newest: Some(newest) })
     }
 
     /// Signs the end of the ledger if it is time. Returns the signature.
@@ -64,7 +74,6 @@ impl Signer {
         let key = self.key.as_ref().filter(|_| stock.seq() > self.seq)?;
         self.at_ms = now.running_ms;
         let signed = store.sign(key.pair(), stock, now.wall_ms);
-        self.has_failed = signed.is_err();
         match signed {
             Ok(newest) => {
                 self.seq = stock.seq();
@@ -97,14 +106,13 @@ fn signatures(key: Option<&SigningKey>, last: Option<Signed>) -> Signatures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SIGN_EVERY_MS;
 
     #[test]
-    fn a_failed_signature_is_tried_again_a_minute_later() {
-        let failures = LogThrottle::default();
-        let signer = Signer { key: None, seq: 5, has_failed: true, at_ms: 1_000, failures };
-        let many = 5 + SIGN_EVERY_ENTRIES;
-        assert!(!signer.is_due(many, 1_001), "not with every batch");
-        assert!(signer.is_due(many, 1_000 + SIGN_EVERY_MS));
-        assert!(Signer { has_failed: false, ..signer }.is_due(many, 1_001));
+    fn a_failed_signature_is_tried_again_most_of_a_minute_later() {
+        let signer = Signer { key: None, seq: 5, at_ms: 1_000, failures: LogThrottle::default() };
+        assert!(!signer.is_due(6, 1_001), "not with every batch");
+        assert!(!signer.is_due(5, 1_000 + SIGN_EVERY_MS), "there is nothing to sign");
+        assert!(signer.is_due(6, SIGN_EVERY_MS), "before a minute has passed");
     }
 }

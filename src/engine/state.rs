@@ -10,6 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use tokio::sync::{Notify, watch};
 
+use super::figures_walk::{FiguresWalk, KeptItems};
+use super::relisted::Relisted;
 use super::sync_status::{LinkState, SyncStatus};
 use crate::clock::{Clock, wall_ms};
 use crate::limits::WRITER_SILENT_MAX;
@@ -29,6 +31,7 @@ pub struct CommittedState {
     /// The writer beats it once in each round of its loop.
     pub heartbeat: Heartbeat,
     stock: RwLock<Stock>,
+    pub(super) kept_items: KeptItems,
     /// Whether any SKU has decimals: most shops have none, and need not ask for those of each line.
     has_decimals: AtomicBool,
     /// The last change of the catalogue that is committed.
@@ -37,6 +40,7 @@ pub struct CommittedState {
     confirmed: Mutex<Confirmed>,
     link: watch::Sender<LinkState>,
     books: Mutex<Option<BooksId>>,
+    relisted: Mutex<Relisted>,
     demand: Mutex<DemandCounter>,
     demand_counted: Notify,
     signatures: Mutex<Signatures>,
@@ -83,9 +87,11 @@ impl CommittedState {
             catalogue: AtomicU64::new(stock.taken().catalogue),
             has_decimals: AtomicBool::new(stock.catalogue().has_decimals()),
             stock: RwLock::new(stock),
+            kept_items: KeptItems::default(),
             confirmed: Mutex::new(Confirmed { acked_seq, oldest_pending_at_ms }),
             link: watch::Sender::new(link),
             books: Mutex::new(books),
+            relisted: Mutex::default(),
             demand: Mutex::new(demand),
             demand_counted: Notify::new(),
             signatures: Mutex::default(),
@@ -117,6 +123,18 @@ impl CommittedState {
         self.stock.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Calls `visit` with on hand and reserved of every SKU at the newest position, which it returns.
+    /// Commits go on meanwhile. Another such walk waits for its end.
+    pub fn visit_figures(&self, visit: &mut dyn FnMut(&Sku, (i64, i64))) -> Seq {
+        let mut walk = self.figures_walk();
+        while walk.step(visit) {}
+        walk.seq
+    }
+
+    pub(super) fn figures_walk(&self) -> FiguresWalk<'_> {
+        FiguresWalk::begin(&self.stock, &self.kept_items)
+    }
+
     /// The last change of the catalogue, to be noted before decimals are asked for.
     pub fn catalogue(&self) -> u64 {
         self.catalogue.load(Ordering::Acquire)
@@ -133,8 +151,11 @@ impl CommittedState {
     /// Applies changes that are on disk, and wakes those who wait for a commit.
     pub(super) fn commit(&self, changes: &Changes) {
         let mut stock = self.stock.write().unwrap_or_else(PoisonError::into_inner);
+        let relisted = stock.catalogue().relisted_by(&changes.listings);
+        self.kept_items.keep(&stock, changes);
         stock.apply(changes);
         if !changes.listings.is_empty() {
+            self.relisted().add(relisted);
             self.has_decimals.store(stock.catalogue().has_decimals(), Ordering::Release);
         }
         self.catalogue.store(stock.taken().catalogue, Ordering::Release);
@@ -178,6 +199,11 @@ impl CommittedState {
     pub(super) fn set_books(&self, books: BooksId) {
         *self.books.lock().unwrap_or_else(PoisonError::into_inner) = Some(books);
         self.committed.send_modify(|_| {});
+    }
+
+    /// The SKUs whose items the catalogue has changed. Do not hold the guard across an await.
+    pub fn relisted(&self) -> MutexGuard<'_, Relisted> {
+        self.relisted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was refused for want of stock. Do not hold the guard across an await.

@@ -36,6 +36,17 @@ pub struct SyncStatus {
     pub oldest_pending_s: u64,
 }
 
+impl SyncStatus {
+    /// Whether it says something else, but for the age of what waits, which rises by itself.
+    pub fn differs(&self, other: &Self) -> bool {
+        let said = |status: &Self| {
+            let Self { state, books, acked_seq, pending, reason: _, oldest_pending_s: _ } = *status;
+            (state, books, acked_seq, pending)
+        };
+        said(self) != said(other) || self.reason != other.reason
+    }
+}
+
 impl LinkState {
     pub(super) fn is_online(&self) -> bool {
         matches!(self, Self::Online | Self::Limited(_))
@@ -48,6 +59,34 @@ impl LinkState {
             Self::Offline(reason) => ("offline", Some(reason.clone())),
             Self::Online => ("online", None),
             Self::Limited(reason) => ("online", Some(reason.clone())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_what_waits_gets_older_is_no_difference() {
+        let (state, reason) = LinkState::Offline("no broker".into()).described();
+        let status = SyncStatus {
+            state,
+            reason,
+            books: None,
+            acked_seq: 3,
+            pending: 2,
+            oldest_pending_s: 5,
+        };
+        assert!(!status.differs(&SyncStatus { oldest_pending_s: 6, ..status.clone() }));
+        for other in [
+            SyncStatus { state: "online", ..status.clone() },
+            SyncStatus { reason: None, ..status.clone() },
+            SyncStatus { books: Some(Uuid::nil()), ..status.clone() },
+            SyncStatus { acked_seq: 4, ..status.clone() },
+            SyncStatus { pending: 1, ..status.clone() },
+        ] {
+            assert!(status.differs(&other), "{other:?}");
         }
     }
 }

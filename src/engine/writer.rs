@@ -31,10 +31,7 @@ use crate::limits::{
 };
 use crate::metrics::GatewayMetrics;
 use crate::process::log_throttle::LogThrottle;
-use crate::stock::{
-    BooksId, Changes, CommandAnswer, Draft, RequestId, RequestRecord, RequestRecords, Seq, Sku,
-    Taken,
-};
+use crate::stock::{BooksId, Changes, CommandAnswer, Draft, Seq, Sku, Taken};
 use crate::store::{Progress, Store, StoreError};
 
 /// The state of the writer's thread.
@@ -71,14 +68,14 @@ impl Writer {
     /// Makes a writer and the intake in front of it. `saved` is the progress that the database
     /// holds.
     pub fn new(
-        store: Store,
+        mut store: Store,
         state: Arc<CommittedState>,
         metrics: Arc<GatewayMetrics>,
         rules: WriterRules,
         saved: Progress,
     ) -> (Self, Intake) {
         let (intake, jobs) = intake::queue();
-        let (signer, signatures) = Signer::of(&store);
+        let (signer, signatures) = Signer::of(&mut store);
         state.set_signatures(signatures);
         let writer = Self {
             store,
@@ -132,6 +129,7 @@ impl Writer {
         let stock = self.state.stock();
         self.store.commit(&nothing, Some(self.progress(now)), &stock)?;
         self.signer.sign(&mut self.store, &stock, now);
+        self.store.save_high_water_mark(&stock);
         self.demand_saver.save(&mut self.store, &self.state, now);
         let latest = clock::instant() + CHECKPOINT_AT_STOP_MAX;
         let deadline = self.checkpoint_deadline.map_or(latest, |asked| asked.min(latest));
@@ -157,14 +155,13 @@ impl Writer {
         let mut batch = std::mem::take(&mut self.spare_batch);
         let mut acked = None;
         let mut running = true;
-        let mut lookups = 0;
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
                 WriterJob::Decide(command, to, at) => batch.add_command(command, to, at),
                 WriterJob::Find(id, to) => {
-                    lookups += 1;
-                    let _ = to.send(self.find(&id));
+                    batch.add_lookup();
+                    let _ = to.send(self.store.lookup(id));
                 }
                 WriterJob::Transfers(transfers) => batch.add_transfers(transfers),
                 WriterJob::Update(update) => batch.add_update(update),
@@ -182,7 +179,7 @@ impl Writer {
             }
             next = if batch.has_room() { self.jobs.try_recv() } else { None };
         }
-        self.jobs.release(batch.command_count() + lookups, batch.frame_count());
+        self.jobs.release(batch.waited_count(), batch.frame_count());
         self.is_busy = batch.command_count() > 1;
         if let Some(seq) = acked {
             self.confirm(seq);
@@ -193,12 +190,6 @@ impl Writer {
         batch.clear();
         self.spare_batch = batch;
         running
-    }
-
-    fn find(&self, id: &RequestId) -> Result<Option<RequestRecord>, StorageUnavailable> {
-        self.store
-            .find(id)
-            .map_err(|error| StorageUnavailable { why: error.to_string(), may_be_applied: false })
     }
 
     /// Binds the gateway to books. Until that is on disk, nothing is taken from them.
@@ -308,6 +299,10 @@ impl Writer {
         self.metrics.commits.observe([began.elapsed()]);
         self.saved = progress.unwrap_or(self.saved);
         self.metrics.transfers_taken.add(self.transfers_in(changes));
+        // Before the entries are known: none after a signature is sent before it.
+        if let Some(signed) = self.signer.signed_with_entry(&self.store, &self.state.clock) {
+            self.state.set_signatures(signed);
+        }
         self.state.commit(changes);
         self.storage_recovered();
         Ok(())
@@ -363,6 +358,10 @@ impl Writer {
     /// Refuses mutations from now on, and logs why. Returns what to answer.
     pub(super) fn storage_failed(&mut self, error: StoreError) -> StorageUnavailable {
         let error = self.store.explain(error);
+        if error.is_overwriting() {
+            // The next start must not take what is left for everything.
+            self.store.save_high_water_mark(&self.state.stock());
+        }
         if self.storage_failures.should_log(self.state.clock.now().running_ms) {
             match error.is_displacement() {
                 true => {
@@ -389,3 +388,7 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "lookup_tests.rs"]
+mod lookup_tests;

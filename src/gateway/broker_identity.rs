@@ -32,10 +32,23 @@ impl BrokerIdentity {
     }
 
     fn report(&self, mqtt: Option<&MqttConfig>) {
-        let Some(CertificateDates { begin_ms, end_ms }) = mqtt.and_then(|mqtt| mqtt.certificate)
-        else {
-            return;
-        };
+        let certificate = mqtt.and_then(|mqtt| mqtt.certificate);
+        let CertificateDates { begin_ms, end_ms } = certificate.unwrap_or_default();
         self.metrics.certificate.set(begin_ms, end_ms);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_without_a_certificate_shows_none() {
+        let metrics = Arc::<GatewayMetrics>::default();
+        let identity = BrokerIdentity::new(None, Arc::clone(&metrics));
+        metrics.certificate.set(1_000, 2_000);
+        identity.renew(None);
+        let shown = (metrics.certificate.begin_s.get(), metrics.certificate.end_s.get());
+        assert_eq!(shown, (0, 0));
     }
 }

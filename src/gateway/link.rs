@@ -240,14 +240,15 @@ impl HubLink {
         }
     }
 
-    /// Answers a probe with a part of the stock at one position. This reads every SKU; the hub asks
-    /// for it only when its books differ.
+    /// Answers a probe with a part of the stock at one position. This reads every SKU, beside commits;
+    /// the hub asks for it only when its books differ. The frame is of a size that arrives: nobody
+    /// would notice that it was lost.
     async fn answer_probe(&mut self, part: Part) {
-        let state = Arc::clone(&self.state);
+        let (state, bytes) = (Arc::clone(&self.state), self.uplink.window().safe_bytes());
         let read = move || {
-            let stock = state.stock();
-            let figures = stock.items().map(|(sku, item)| (sku, (item.on_hand, item.reserved)));
-            (stock.seq(), part.content(figures))
+            let mut seq = 0;
+            let content = part.content_of(bytes, |visit| seq = state.visit_figures(visit));
+            (seq, content)
         };
         let read = tokio::task::spawn_blocking(read).await;
         let (seq, content) = read.expect("reading does not panic");
@@ -299,7 +300,7 @@ impl HubLink {
         let most = most.min(self.uplink.window().entries_wanted());
         let now_ms = self.now_ms();
         let limit = self.uplink.window().frame_bytes(now_ms);
-        let read = self.ledger.read(after, most).await;
+        let read = self.ledger.read_for_link(after, most).await;
         let posted = read.map_err(|error| format!("the ledger cannot be read: {error}"))?;
         if posted.first().is_none_or(|first| first.entry.seq != after + 1) {
             let reason = format!(

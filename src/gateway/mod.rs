@@ -15,6 +15,7 @@ mod status_sentence;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::reload::judged;
 pub use self::running::{Database, Gateway};
 use self::status_sentence::status_sentence;
 use crate::config::GatewayConfig;
@@ -71,7 +72,13 @@ pub async fn run(
             why = state.restart_asked() => break Err(anyhow::Error::msg(why)),
             _ = reload.hangups.recv() => {
                 manager.tell("RELOADING=1");
-                let outcome = gateway.reload(&reload).await;
+                let now = gateway.config.clone();
+                let read = tokio::select! {
+                    read = reload.read(move |new| judged(&now, new)) => read,
+                    () = &mut reporting => break Ok(()),
+                    why = state.restart_asked() => break Err(anyhow::Error::msg(why)),
+                };
+                let outcome = gateway.reload(read, reload.set_log_level).await;
                 *refused.lock().unwrap_or_else(PoisonError::into_inner) = outcome.err();
                 manager.tell(&format!("READY=1\nSTATUS={}", sentence()));
             }

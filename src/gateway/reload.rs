@@ -5,21 +5,33 @@ use std::time::Duration;
 use super::changes::{changes, merged};
 use super::running::{Gateway, writer_rules};
 use crate::config::GatewayConfig;
-use crate::process::reload::{ConfigChanges, Reload, refuse};
+use crate::process::reload::{ConfigChanges, refuse};
+
+/// The configuration that comes in force, and what it changes.
+type Judged = (GatewayConfig, ConfigChanges);
+
+/// Compares a new configuration with the one in force. It looks at directories, so it may take long.
+///
+/// # Errors
+/// Everything that is wrong with the new one.
+pub(super) fn judged(now: &GatewayConfig, new: GatewayConfig) -> Result<Judged, Vec<String>> {
+    let changes = changes(now, &new);
+    merged(now, new).map(|config| (config, changes))
+}
 
 impl Gateway {
-    /// Reads the configuration again and applies what can change while the gateway runs. The log says
-    /// what has changed.
+    /// Applies what can change while the gateway runs, of the configuration as it was read again and
+    /// [`judged`]. The log says what has changed.
     ///
     /// # Errors
     /// If the configuration is wrong: a sentence for the service manager that says why.
-    pub(super) async fn reload(&mut self, reload: &Reload<GatewayConfig>) -> Result<(), String> {
-        let read = (reload.load)().and_then(|new| {
-            let changes = changes(&self.config, &new);
-            merged(&self.config, new).map(|config| (config, changes))
-        });
+    pub(super) async fn reload(
+        &mut self,
+        read: Result<Judged, Vec<String>>,
+        set_log_level: fn(&str) -> bool,
+    ) -> Result<(), String> {
         let (config, changes) = read.map_err(|problems| refuse(&problems))?;
-        self.apply(config, &changes, reload.set_log_level).await;
+        self.apply(config, &changes, set_log_level).await;
         Ok(())
     }
 

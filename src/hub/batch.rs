@@ -127,8 +127,6 @@ pub(super) struct HubBatch<'a, 'db> {
     books: &'a mut BooksTransaction<'db>,
     downlink: &'a mut Downlink,
     time: BatchTime,
-    /// Whether other workers get some of the frames.
-    shared: bool,
     /// The gateways whose books another worker holds.
     busy: BTreeSet<GatewayId>,
     room: Room,
@@ -148,9 +146,9 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         due: &'a mut BTreeSet<GatewayId>,
         strangers: &'a Strangers,
     ) -> Self {
-        let (shared, busy, outcome) = (false, BTreeSet::new(), HubBatchOutcome::default());
+        let (busy, outcome) = (BTreeSet::new(), HubBatchOutcome::default());
         let quotas = None;
-        Self { books, downlink, time, shared, busy, room, due, strangers, quotas, outcome }
+        Self { books, downlink, time, busy, room, due, strangers, quotas, outcome }
     }
 
     /// Limits what each gateway may cost.
@@ -162,7 +160,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
     /// `busy`, and the frames in `waiting` wait on.
     pub(super) fn sharing(mut self, busy: BTreeSet<GatewayId>, waiting: Vec<EarlyFrame>) -> Self {
         self.outcome.early = waiting;
-        Self { shared: true, busy, ..self }
+        Self { busy, ..self }
     }
 
     /// Handles frames that were early in an earlier batch, unless they are early still and may
@@ -204,7 +202,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
             HubJob::Change(change) => self.change(change),
             HubJob::Lost => {
                 self.downlink.handle_disconnected(self.time.running_ms);
-                set_offline(self.books, self.shared, self.time.wall_ms)
+                set_offline(self.books, self.time.wall_ms)
             }
             HubJob::Announce => self.announce(),
             HubJob::Tick => {
@@ -293,10 +291,10 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         let seen = online && fresh;
         let known = record_online(self.books, gateway, online, seen, self.time.wall_ms)?;
         // The hub has no books of this gateway: it is asked to greet, instead of waiting until it
-        // does so by itself.
+        // does so by itself. One of version 1 does not understand and waits.
         if let Some(epoch) = epoch.filter(|_| online && !known) {
             let answer = FrameAnswer::Resume { epoch, acked_seq: 0, nonce: 0 };
-            self.outcome.answers.insert(gateway.clone(), (Version::V1, answer));
+            self.outcome.answers.insert(gateway.clone(), (Version::V2, answer));
         }
         Ok(())
     }

@@ -230,6 +230,9 @@ fn entry_json(entry: &Entry) -> Value {
         "request_id": entry.request_id.as_str(),
         "at": rfc3339(entry.at_ms),
     });
+    if let Some(undone) = entry.kind.undoes() {
+        json["undoes"] = undone.into();
+    }
     if !entry.clock_trusted {
         json["clock"] = "untrusted".into();
     }

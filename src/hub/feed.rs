@@ -22,11 +22,15 @@ const UNWATCHED: Duration = Duration::from_secs(1);
 
 /// How long a query waits for positions.
 const SETTLED: Duration = Duration::from_secs(1);
+/// How long commits are gathered that get their positions together.
+const GATHERED: Duration = Duration::from_millis(10);
 
 /// The end of the feed. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct FeedEnd {
     commits: Arc<Notify>,
+    /// That a query waits for positions.
+    settling: Arc<Notify>,
     end: Arc<watch::Sender<FeedCursor>>,
     /// How often the end has been read in order to give positions; 0 with SQLite, which needs none.
     readings: Arc<watch::Sender<u64>>,
@@ -36,7 +40,8 @@ pub(super) struct FeedEnd {
 impl FeedEnd {
     pub(super) fn new(stop: Stop) -> Self {
         let end = watch::Sender::new(FeedCursor::default());
-        Self { commits: Arc::default(), end: Arc::new(end), readings: Arc::default(), stop }
+        let (commits, settling, readings) = (Arc::default(), Arc::default(), Arc::default());
+        Self { commits, settling, end: Arc::new(end), readings, stop }
     }
 
     /// Notes that entries may have been committed.
@@ -59,16 +64,20 @@ impl FeedEnd {
         }
     }
 
-    /// Waits until what was committed before has its positions; not long, should that fail.
-    pub(super) async fn settle(&self) {
+    /// Waits until what was committed before has its positions; not long, should that fail. Returns
+    /// whether there was anything to wait for.
+    pub(super) async fn settle(&self) -> bool {
         let mut readings = self.readings.subscribe();
         let before = *readings.borrow_and_update();
-        if before > 0 {
-            self.commits.notify_one();
-            // The next reading may have begun before.
-            let settled = readings.wait_for(|count| *count > before + 1);
-            let _ = timeout(SETTLED, settled).await;
+        if before == 0 {
+            return false;
         }
+        self.settling.notify_one();
+        self.commits.notify_one();
+        // The next reading may have begun before.
+        let settled = readings.wait_for(|count| *count > before + 1);
+        let _ = timeout(SETTLED, settled).await;
+        true
     }
 
     /// Keeps the end up to date until a stop is requested.
@@ -91,6 +100,7 @@ impl FeedEnd {
                 if self.readings.receiver_count() > 0 {
                     continue;
                 }
+                let _ = timeout(GATHERED, self.settling.notified()).await;
             }
             let pause = match (is_shared, is_watched) {
                 (true, true) => WATCHED,

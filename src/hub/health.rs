@@ -9,6 +9,9 @@ use crate::process::heartbeat::Heartbeat;
 /// The writer goes round at least every second; a batch that fails takes a few more.
 const ALIVE_WITHIN: Duration = Duration::from_secs(30);
 
+/// The same for one that takes work: a batch takes less time, also one that fails.
+const AT_WORK_WITHIN: Duration = Duration::from_secs(10);
+
 /// What the parts of a hub report about themselves.
 #[derive(Debug, Default)]
 pub(super) struct HubHealth {
@@ -65,6 +68,9 @@ impl HubHealth {
         if self.is_failing() {
             return Some("the books cannot be written");
         }
+        if self.heartbeat.silence() > AT_WORK_WITHIN {
+            return Some("the writer hangs or has ended");
+        }
         (!self.is_subscribed()).then_some("the broker has not granted the subscriptions")
     }
 
@@ -72,7 +78,7 @@ impl HubHealth {
     pub(super) fn problem(&self) -> Option<String> {
         let broker = self.broker_problem.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let why = self.unready()?;
-        Some(broker.filter(|_| !self.is_failing()).unwrap_or_else(|| why.into()))
+        Some(broker.filter(|_| !self.is_subscribed()).unwrap_or_else(|| why.into()))
     }
 
     /// Whether the broker has granted the subscriptions, or none is configured.

@@ -35,6 +35,13 @@ pub(super) enum HubJob {
     Tick,
 }
 
+impl HubJob {
+    /// How many SKUs it is known to name.
+    pub(super) fn skus(&self) -> usize {
+        if let Self::Change(change) = self { change.locks.skus.len() } else { 0 }
+    }
+}
+
 /// Sends requests to the writer. They wait apart from frames, so none waits for those of a drain.
 #[derive(Clone, Debug)]
 pub(super) struct RequestSender {

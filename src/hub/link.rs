@@ -18,7 +18,7 @@ use crate::net::mqtt::{Backoff, Broker, BrokerConnection, BrokerEvent, LinkError
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::Frame;
-use crate::protocol::topic::{Channel, parse_topic, topic_filter};
+use crate::protocol::topic::{Channel, parse_topic, shared_filter, topic_filter};
 
 /// To the frames of the gateways, and to their states.
 const SUBSCRIPTIONS: usize = 2;
@@ -27,8 +27,9 @@ const SUBSCRIPTIONS: usize = 2;
 #[derive(Debug)]
 pub(super) struct BrokerLink {
     broker: Broker,
-    /// Whether other workers get some of the frames.
-    shared: bool,
+    /// The books whose workers share the frames, if others get some of them. A hub with other books on
+    /// the same broker must not take any away.
+    group: Option<Uuid>,
     jobs: mpsc::Sender<HubJob>,
     publisher: Publisher,
     clock: Clock,
@@ -42,23 +43,28 @@ pub(super) struct BrokerLink {
 impl BrokerLink {
     pub(super) fn new(
         broker: Broker,
-        shared: bool,
+        group: Option<Uuid>,
         jobs: mpsc::Sender<HubJob>,
         publisher: Publisher,
-        metrics: Arc<HubMetrics>,
+        metrics: &Arc<HubMetrics>,
     ) -> Self {
         Self {
             broker,
-            shared,
+            group,
             jobs,
             publisher,
             clock: Clock::starting_at(0),
             backoff: Backoff::default(),
             lost: LogThrottle::default(),
-            rejected: RejectedFrames::new(Arc::clone(&metrics)),
-            metrics,
+            rejected: RejectedFrames::new(Arc::clone(metrics)),
+            metrics: Arc::clone(metrics),
             health: Arc::default(),
         }
+    }
+
+    /// Records here which frames it rejects.
+    pub(super) fn rejecting(self, rejected: RejectedFrames) -> Self {
+        Self { rejected, ..self }
     }
 
     pub(super) fn reporting(self, health: Arc<HubHealth>) -> Self {
@@ -69,6 +75,7 @@ impl BrokerLink {
     pub(super) async fn run(mut self, mut stop: Stop) {
         loop {
             self.backoff.begin(self.clock.since_start_ms());
+            let mut renewal = self.broker.renewal();
             let mut connection = self.broker.connect();
             let error = tokio::select! {
                 error = self.run_connection(&mut connection) => error,
@@ -85,6 +92,7 @@ impl BrokerLink {
             let wait = self.backoff.next_wait(self.clock.since_start_ms(), is_unanswered);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
+                () = renewal.comes() => {}
                 () = stop.requested() => return,
             }
         }
@@ -125,9 +133,10 @@ impl BrokerLink {
     }
 
     async fn connected(&mut self, client: &AsyncClient) -> Result<(), ClientError> {
-        let frames = match self.shared {
-            true => format!("$share/stockgate-hub/{}", topic_filter(Channel::Up)),
-            false => topic_filter(Channel::Up),
+        let frames = topic_filter(Channel::Up);
+        let frames = match &self.group {
+            Some(books) => shared_filter(&format!("stockgate-hub-{books}"), &frames),
+            None => frames,
         };
         client.try_subscribe(frames, QoS::AtLeastOnce)?;
         client.try_subscribe(topic_filter(Channel::State), QoS::AtLeastOnce)?;
@@ -182,14 +191,10 @@ impl BrokerLink {
     }
 }
 
-/// Without a connection to the broker, no gateway counts as online; unless other workers have one:
-/// then only those that none of them has heard of lately.
-pub(super) fn set_offline(
-    books: &mut BooksTransaction<'_>,
-    shared: bool,
-    now_ms: i64,
-) -> Result<(), BooksError> {
-    let before_ms = if shared { now_ms - HUB_SILENT_MS } else { i64::MAX };
+/// Without a connection to the broker, no gateway counts as online; unless other workers may have the
+/// same books and a connection: then only those that none of them has heard of lately.
+pub(super) fn set_offline(books: &mut BooksTransaction<'_>, now_ms: i64) -> Result<(), BooksError> {
+    let before_ms = if books.may_be_shared() { now_ms - HUB_SILENT_MS } else { i64::MAX };
     books.set_offline(before_ms)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::core::Quota;
+use super::core::{FrameAnswer, FrameOutcome, Quota};
 use super::reader::{AGES_S, Fleet, GatewayState, SinkFigures};
 use crate::metrics::{
     CertificateGauges, Counter, Gauge, Histogram, MetricKind, MetricsText, Refusals,
@@ -54,6 +54,19 @@ impl Limited {
 }
 
 impl HubMetrics {
+    /// Counts a frame that was handled.
+    pub(super) fn count(&self, outcome: &FrameOutcome) {
+        self.entries.add(outcome.entries);
+        match &outcome.answer {
+            Some(FrameAnswer::Ack { .. }) if outcome.entries > 0 => self.frames_applied.inc(),
+            Some(FrameAnswer::Ack { .. }) => self.frames_known.inc(),
+            Some(FrameAnswer::Refused { .. } | FrameAnswer::Held { .. }) => {
+                self.frames_refused.inc();
+            }
+            Some(FrameAnswer::Resume { .. }) | None => {}
+        }
+    }
+
     /// The page in Prometheus's text format. `left_out` gateways are not asked by sales.
     pub(super) fn page(&self, is_subscribed: bool, left_out: usize) -> String {
         let mut text = MetricsText::default();

@@ -12,6 +12,7 @@
 
 mod api;
 mod batch;
+mod books_clock;
 pub(crate) mod catalogue;
 pub mod core;
 mod db;
@@ -28,6 +29,7 @@ mod jobs;
 mod left_out;
 mod link;
 mod metrics;
+mod months;
 mod movement_json;
 mod open_sales;
 mod outgoing;
@@ -57,10 +59,12 @@ use rustls::ClientConfig;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use self::api::HubApi;
-use self::core::Rules;
-use self::db::{BooksDatabase, BooksError, BooksLock};
+use self::books_clock::BooksClock;
+use self::core::{Books as _, Rules};
+use self::db::{BooksDatabase, BooksError, BooksLock, server_time};
 pub use self::decode::frame_json;
 use self::failures::BooksFailures;
 use self::feed::FeedEnd;
@@ -73,18 +77,25 @@ pub(crate) use self::movement_json::MovementJson;
 use self::open_sales::OpenSales;
 use self::publisher::Publisher;
 pub use self::reader::{BooksPage, BooksReader, Reconciliation, StockJson};
+use self::rejected::RejectedFrames;
 use self::signer::BooksSigner;
 use self::sinks::{SinkBooks, Sinks};
 use self::strangers::Strangers;
 use self::writer::HubWriter;
 use crate::clock::wall_ms;
 use crate::config::{BookStore, CertificateDates, Enrolment, HubConfig, UnknownSkus};
-use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE, WRITER_STOP_GRACE};
+use crate::limits::{
+    HUB_BATCH_FRAMES_MAX, HUB_REQUESTS_WAITING_MAX, STOP_GRACE, WRITER_STOP_GRACE,
+};
 use crate::net::http::PortControl;
 use crate::net::mqtt::{Broker, BrokerSettings, RenewableTls};
 use crate::process::reload::Reload;
 use crate::process::service::Manager;
 use crate::process::stop::{self, Stop, Stopper};
+use crate::protocol::frame::BooksId;
+
+/// A worker that hangs is given up by the broker within this time and a half; then others get its frames.
+const SHARED_KEEP_ALIVE: Duration = Duration::from_secs(3);
 
 /// A running hub.
 #[derive(Debug)]
@@ -133,7 +144,11 @@ pub async fn run(
             () = &mut reporting => break,
             _ = reload.hangups.recv() => {
                 manager.tell("RELOADING=1");
-                let outcome = hub.reload(&reload);
+                let read = tokio::select! {
+                    read = reload.read(Ok) => read,
+                    () = &mut reporting => break,
+                };
+                let outcome = hub.reload(read, reload.set_log_level);
                 *refused.lock().unwrap_or_else(PoisonError::into_inner) = outcome.err();
                 manager.tell(&format!("READY=1\nSTATUS={}", sentence()));
             }
@@ -165,56 +180,56 @@ impl Hub {
     /// # Panics
     /// If the configuration lets clients from outside use the hub without a token.
     pub async fn start(config: HubConfig) -> anyhow::Result<Self> {
-        // A configuration from a file has been checked; one that was made in code has not.
-        let is_guarded = config.http.is_guarded() && config.is_guarded();
-        assert!(is_guarded, "without tokens a hub listens on loopback only");
+        assert_guarded(&config);
         let lock = lock_books(&config.store)?;
-        let (database, reader) = open_books(config.store.clone(), config.shared).await?;
+        let (database, reader, clock, books) = open_books(config.store.clone()).await?;
         let listener = listen("hub.listen", config.http.listen)?;
         let grpc = config.grpc_listen.map(|at| listen("hub.grpc_listen", at)).transpose()?;
         let address = listener.local_addr()?;
         let (stopper, stop) = stop::channel();
-        let metrics = Arc::new(HubMetrics::default());
-        let failures = Arc::<BooksFailures>::default();
+        let (metrics, failures) = (Arc::<HubMetrics>::default(), Arc::<BooksFailures>::default());
         let publisher = Publisher::new(Arc::clone(&metrics));
         let health = Arc::new(HubHealth::new(config.mqtt.is_some()));
-        let strangers = Arc::new(strangers(config.gateways));
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
-        let (requests, asked) = RequestSender::new(HUB_BATCH_FRAMES_MAX, jobs.clone());
+        let (requests, asked) = RequestSender::new(HUB_REQUESTS_WAITING_MAX, jobs.clone());
         let (left_out, open_sales) = (Arc::<LeftOut>::default(), OpenSales::default());
-        let (feed, feed_database) = (FeedEnd::new(stop.clone()), database.reader()?);
+        let strangers = Arc::new(strangers(config.gateways));
+        let rejected = RejectedFrames::new(Arc::clone(&metrics));
+        let (feed, ours) = (FeedEnd::new(stop.clone()), [database.reader()?, database.reader()?]);
         let writer = HubWriter::new(database, waiting, publisher.clone(), Arc::clone(&metrics))
             .serving(asked)
             .feeding(feed.clone())
             .selling(Arc::clone(&left_out), open_sales.clone())
             .sharing(config.shared)
+            .timed(clock.clone())
             .ruled(rules(&config), Arc::clone(&strangers))
             .signing(BooksSigner::of(&config.store))
+            .rejecting(rejected.clone())
             .reporting(Arc::clone(&failures))
             .ending(stop.clone())
             .reporting_health(Arc::clone(&health));
-        let writer =
-            std::thread::Builder::new().name("hub-writer".into()).spawn(|| writer.run())?;
+        let writer = spawn_writer(writer)?;
 
         let mut tasks = JoinSet::new();
-        spawn_upkeep(&mut tasks, &reader, &requests, &open_sales, &stop);
-        tasks.spawn(feed.clone().follow(feed_database, Arc::clone(&failures)));
+        spawn_upkeep(&mut tasks, &reader, &requests, (&open_sales, &clock), &stop);
+        spawn_keepers(&mut tasks, &feed, ours, &failures);
         let sinks = spawn_sinks(&mut tasks, &config, (&reader, &requests, &feed), &metrics, &stop);
         let api = HubApi::new(reader.clone(), requests, Arc::clone(&metrics), failures, feed)
             .probed(Arc::clone(&health))
             .selling(left_out, open_sales)
+            .timed(clock)
             .delivering(sinks)
             .named(&config.worker, strangers);
-        let tls = config.http.tls.as_ref().map(|tls| Arc::clone(&tls.config));
-        let port = PortControl::new(config.http.access(), tls);
+        let port = port_control(&config);
         serve_ports(&mut tasks, (listener, grpc), api, &port, &stop)?;
         tasks.spawn(fleet::watch(reader.clone(), Arc::clone(&metrics), stop.clone()));
         tasks.spawn(tick(jobs.clone(), tick_interval(config.shared), stop.clone()));
         let link_tls = RenewableTls::new(broker_tls(&config));
         report_certificate(&metrics, &config);
-        if let Some(broker) = broker(&config, &link_tls) {
-            let counting = Arc::clone(&metrics);
-            let link = BrokerLink::new(broker, config.shared, jobs, publisher.clone(), counting)
+        if let Some(broker) = broker(&config, &link_tls, books) {
+            let group = config.shared.then_some(books);
+            let link = BrokerLink::new(broker, group, jobs, publisher.clone(), &metrics)
+                .rejecting(rejected)
                 .reporting(Arc::clone(&health));
             tasks.spawn(link.run(stop));
         }
@@ -252,6 +267,21 @@ impl Hub {
     }
 }
 
+/// A configuration from a file has been checked; one that was made in code has not.
+fn assert_guarded(config: &HubConfig) {
+    let is_guarded = config.http.is_guarded() && config.is_guarded();
+    assert!(is_guarded, "without tokens a hub listens on loopback only");
+}
+
+fn spawn_writer(writer: HubWriter) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("hub-writer".into()).spawn(|| writer.run())
+}
+
+fn port_control(config: &HubConfig) -> PortControl {
+    let tls = config.http.tls.as_ref().map(|tls| Arc::clone(&tls.config));
+    PortControl::new(config.http.access(), tls)
+}
+
 fn announce(address: SocketAddr, scheme: &str, config: &HubConfig) {
     let ready = format!("the hub is ready at {scheme}://{address}/");
     tracing::info!(%address, store = %config.store, worker = config.worker, "{ready}");
@@ -262,14 +292,25 @@ fn spawn_upkeep(
     tasks: &mut JoinSet<()>,
     reader: &BooksReader,
     requests: &RequestSender,
-    open_sales: &OpenSales,
+    (open_sales, clock): (&OpenSales, &BooksClock),
     stop: &Stop,
 ) {
     tasks.spawn(sales::hear_others(reader.clone(), open_sales.clone(), stop.clone()));
     tasks.spawn(reader::recount(reader.clone(), stop.clone()));
     tasks.spawn(waiting::serve(reader.clone(), requests.clone(), stop.clone()));
-    tasks.spawn(expiry::run(reader.clone(), requests.clone(), stop.clone()));
-    tasks.spawn(sales::run(reader.clone(), requests.clone(), stop.clone()));
+    tasks.spawn(expiry::run(reader.clone(), requests.clone(), clock.clone(), stop.clone()));
+    tasks.spawn(sales::run(reader.clone(), requests.clone(), clock.clone(), stop.clone()));
+}
+
+/// What keeps the feed's positions and the ledgers' tables.
+fn spawn_keepers(
+    tasks: &mut JoinSet<()>,
+    feed: &FeedEnd,
+    [of_feed, of_months]: [BooksDatabase; 2],
+    failures: &Arc<BooksFailures>,
+) {
+    tasks.spawn(feed.clone().follow(of_feed, Arc::clone(failures)));
+    tasks.spawn(months::run(of_months, Arc::clone(failures), feed.stop()));
 }
 
 /// Serves HTTP, and gRPC where it has an address; both by the same rules.
@@ -308,7 +349,7 @@ fn spawn_sinks(
         let (days, requests) = (config.retention_days, requests.clone());
         tasks.spawn(retention::run(days, sinks.names(), requests, stop.clone()));
     }
-    let is_shared = matches!(config.store, BookStore::Postgres(_));
+    let is_shared = config.store.may_be_shared();
     let books = SinkBooks::new(reader.clone(), requests.clone(), is_shared);
     sinks.spawn(tasks, &config.worker, &books, feed, stop);
     tasks.spawn(sinks::watch(reader.clone(), sinks.clone(), Arc::clone(metrics), stop.clone()));
@@ -337,25 +378,42 @@ fn rules(config: &HubConfig) -> Rules {
 
 async fn open_books(
     store: BookStore,
-    shared: bool,
-) -> Result<(BooksDatabase, BooksReader), BooksError> {
+) -> Result<(BooksDatabase, BooksReader, BooksClock, Uuid), BooksError> {
     let open = move || {
         let mut database = BooksDatabase::open(&store)?;
+        // Before anything is booked in a month; without one it is booked all the same.
+        if let Err(error) = database.make_months() {
+            tracing::error!(%error, "a table for the ledgers of a month cannot be made");
+        }
         // A gateway counts as online only after it has reported to this process, or to another worker.
-        database.change(|books| set_offline(books, shared, wall_ms()))?;
-        let reader = BooksReader::open(&database)?;
-        Ok((database, reader))
+        let BooksId { books, .. } = database.change(|books| {
+            set_offline(books, wall_ms())?;
+            books.identity()
+        })?;
+        let (reader, clock) = (BooksReader::open(&database)?, BooksClock::default());
+        // Before anything ends by it.
+        database.read(server_time)?.into_iter().for_each(|now_ms| clock.follow(now_ms));
+        Ok((database, reader, clock, books))
     };
     tokio::task::spawn_blocking(open).await.expect("opening does not panic")
 }
 
-fn broker(config: &HubConfig, tls: &RenewableTls) -> Option<Broker> {
+fn broker(config: &HubConfig, tls: &RenewableTls, books: Uuid) -> Option<Broker> {
     let Some(mqtt) = &config.mqtt else {
         tracing::warn!("no [mqtt] section: the books are served, no frames are received");
         return None;
     };
-    let settings = BrokerSettings { tls: tls.subscribe(), ..mqtt.broker_settings() };
-    Some(Broker::new(&settings, &config.worker, None))
+    let mut settings = BrokerSettings { tls: tls.subscribe(), ..mqtt.broker_settings() };
+    if config.shared {
+        settings.keep_alive = SHARED_KEEP_ALIVE;
+    }
+    Some(Broker::new(&settings, &client_id(&config.worker, books), None))
+}
+
+/// A client that connects with the id of another one disconnects it, and two hubs may have workers of one
+/// name.
+fn client_id(worker: &str, books: Uuid) -> String {
+    format!("{worker}-{:08x}", books.as_fields().0)
 }
 
 fn broker_tls(config: &HubConfig) -> Option<Arc<ClientConfig>> {

@@ -2,16 +2,20 @@
 
 use super::{Hub, broker_tls, report_certificate};
 use crate::config::{BookStore, HubConfig, MqttConfig};
-use crate::process::reload::{ConfigChanges, Reload, refuse};
+use crate::process::reload::{ConfigChanges, refuse};
 
 impl Hub {
-    /// Reads the configuration again and applies what can change while the hub runs. The log says
-    /// what has changed.
+    /// Applies what can change while the hub runs, of the configuration as it was read again. The log
+    /// says what has changed.
     ///
     /// # Errors
     /// If the configuration is wrong: a sentence for the service manager that says why.
-    pub(super) fn reload(&mut self, reload: &Reload<HubConfig>) -> Result<(), String> {
-        let read = (reload.load)().and_then(|new| {
+    pub(super) fn reload(
+        &mut self,
+        read: Result<HubConfig, Vec<String>>,
+        set_log_level: fn(&str) -> bool,
+    ) -> Result<(), String> {
+        let read = read.and_then(|new| {
             let changes = changes(&self.config, &new);
             merged(&self.config, new).map(|config| (config, changes))
         });
@@ -22,7 +26,7 @@ impl Hub {
         report_certificate(&self.metrics, &new);
         changes.announce();
         // Last, so that the lines above are still logged at the old level.
-        if new.log_level != self.config.log_level && !(reload.set_log_level)(&new.log_level) {
+        if new.log_level != self.config.log_level && !set_log_level(&new.log_level) {
             tracing::warn!("log.level: unchanged; RUST_LOG overrides it");
         }
         self.config = new;

@@ -4,13 +4,17 @@ use hyper::HeaderMap;
 use serde::Deserialize;
 use serde::de::Deserializer;
 
-use super::core::{AnywhereSale, CentralRequest};
+use std::time::Duration;
+
+use super::core::{AnywhereSale, CentralRequest, Purpose};
 use crate::limits::{ORDER_WAIT_MS, ORDER_WAIT_MS_MAX, PREFERRED_MAX, RESERVATION_TTL_S_MAX};
 use crate::net::given_quantity::GivenQuantity;
+use crate::net::json_fields::json_fields;
 use crate::net::request::{
-    ClientRequestId, DayJson, DecimalsOf, LineJson, TraceFields, UnscaledLines, check_ends,
-    idempotency_key, json_fields, missing, null_lines, request_id, scaled_lines, unscaled_lines,
+    ClientRequestId, DayJson, DecimalsOf, LinesJson, TraceFields, UnscaledLines, check_ends,
+    idempotency_key, missing, null_lines, request_id, scaled_lines, unscaled_lines,
 };
+use crate::net::whole_number::WholeNumber;
 use crate::problem::Problem;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Action, IdText, Line, Lot, OrderId, Reason, RequestId, Serial, Sku, is_name};
@@ -54,7 +58,7 @@ json_fields! {
     pub(crate) struct CentralFields {
         request_id: ClientRequestId,
         order_id: OrderId,
-        lines: Vec<LineJson>,
+        lines: LinesJson,
         sku: Sku,
         quantity: GivenQuantity,
         lot: Lot,
@@ -64,11 +68,11 @@ json_fields! {
         site: String,
         gateway: String,
         of: DeductionId,
-        ttl_s: u64,
+        ttl_s: WholeNumber,
         keep_rest: bool,
         from: String,
         prefer: Vec<String>,
-        wait_ms: u64,
+        wait_ms: WholeNumber,
     }
 }
 
@@ -82,11 +86,12 @@ impl<'de> Deserialize<'de> for DeductionId {
     }
 }
 
-/// What a sale from anywhere says beside its order and lines.
+/// What a sale or reservation from anywhere says beside its order and lines.
 #[derive(Clone, Debug)]
 struct Anywhere {
     prefer: Vec<String>,
     wait_ms: u32,
+    time_ms: u32,
 }
 
 /// A request and its id. Its lines wait for the decimals of their SKUs, which are in the books.
@@ -98,7 +103,7 @@ pub(crate) struct IdentifiedRequest {
     /// `None` if it is about all lines that there are, or has none.
     pub(crate) lines: Option<UnscaledLines>,
     pub(crate) reason: Option<Reason>,
-    /// For a sale of units that need not be in the pool.
+    /// If its units need not be in the pool.
     anywhere: Option<Anywhere>,
 }
 
@@ -138,8 +143,7 @@ impl IdentifiedRequest {
         let lines = if operation.has_lines() { fields.take_lines(operation)? } else { None };
         let reason = fields.reason.take();
         let anywhere = match operation {
-            CentralOperation::Deduct => fields.take_anywhere()?,
-            CentralOperation::Reserve => fields.expect_pool()?,
+            CentralOperation::Deduct | CentralOperation::Reserve => fields.take_anywhere()?,
             CentralOperation::Receipt
             | CentralOperation::Grant
             | CentralOperation::Recall
@@ -171,23 +175,44 @@ impl IdentifiedRequest {
         self.lines.iter().flatten().map(|line| line.sku().clone()).collect()
     }
 
-    /// Whether it is a sale of units that need not be in the pool.
+    /// Whether its units need not be in the pool.
     pub(crate) fn is_from_anywhere(&self) -> bool {
         self.anywhere.is_some()
     }
 
-    /// The sale from anywhere, with its lines in the smallest units.
+    /// The request of a client that does not wait longer than this.
+    #[must_use]
+    pub(crate) fn within(mut self, time: Duration) -> Self {
+        if let Some(anywhere) = &mut self.anywhere {
+            let time_ms = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+            anywhere.time_ms = anywhere.wait_ms.min(time_ms);
+        }
+        self
+    }
+
+    /// The sale or reservation from anywhere, with its lines in the smallest units.
     ///
     /// # Errors
     /// If a quantity is out of range, or has more decimals than its SKU.
     pub(crate) fn sale(&self, decimals_of: DecimalsOf<'_>) -> Result<AnywhereSale, Problem> {
-        let (CentralRequest::Deduct { order_id, lines }, Some(Anywhere { prefer, wait_ms })) =
-            (self.scaled(decimals_of)?, self.anywhere.clone())
-        else {
-            return Err(Problem::bad_request("from: only a sale is from anywhere"));
+        let (purpose, order_id, lines) = match self.scaled(decimals_of)? {
+            CentralRequest::Deduct { order_id, lines } => (Purpose::Sale, order_id, lines),
+            CentralRequest::Order {
+                action: Action::Reserve { order_id, lines, ttl_s }, ..
+            } => (Purpose::Reservation { ttl_s }, order_id, lines),
+            CentralRequest::Receive { .. }
+            | CentralRequest::Grant { .. }
+            | CentralRequest::Recall { .. }
+            | CentralRequest::Order { .. } => return Err(not_from_anywhere()),
         };
-        Ok(AnywhereSale { order_id, lines, prefer, wait_ms })
+        let anywhere = self.anywhere.clone().ok_or_else(not_from_anywhere)?;
+        let Anywhere { prefer, wait_ms, time_ms } = anywhere;
+        Ok(AnywhereSale { purpose, order_id, lines, prefer, wait_ms, time_ms })
     }
+}
+
+fn not_from_anywhere() -> Problem {
+    Problem::bad_request("from: only a sale or a reservation is from anywhere")
 }
 
 /// The request id: the one that the client chose, or one derived from the reservation.
@@ -219,8 +244,9 @@ impl CentralFields {
         let (lot, serial, expires) = (self.lot.take(), self.serial.take(), self.expires.take());
         let trace = TraceFields { lot, serial, expires };
         let (sku, quantity) = (self.sku.take(), self.quantity.take());
+        let are_null = self.lines.is_null();
         match unscaled_lines(self.lines.take(), sku, quantity, trace)? {
-            None if self.lines_are_null => Err(null_lines()),
+            None if are_null => Err(null_lines()),
             None if !operation.has_optional_lines() => Err(missing("lines")),
             lines => Ok(lines),
         }
@@ -271,7 +297,7 @@ impl CentralFields {
         Ok(CentralRequest::Order { action, chosen })
     }
 
-    /// `None` for a sale from the pool.
+    /// `None` for units from the pool.
     fn take_anywhere(&mut self) -> Result<Option<Anywhere>, Problem> {
         let is_anywhere = match self.from.take().as_deref() {
             Some("anywhere") => true,
@@ -282,7 +308,7 @@ impl CentralFields {
         Ok(Some(anywhere).filter(|_| is_anywhere))
     }
 
-    /// What a sale from anywhere is made by. The pool needs neither: a client may send both always.
+    /// What an order from anywhere is made by. The pool needs neither: a client may send both always.
     fn take_choice(&mut self) -> Result<Anywhere, Problem> {
         let prefer = self.prefer.take().unwrap_or_default();
         let is_preference = |text: &String| {
@@ -294,23 +320,17 @@ impl CentralFields {
                 "prefer: must be at most {PREFERRED_MAX} sites, or gateways as site/gateway"
             )));
         }
-        let wait_ms = self.wait_ms.take().unwrap_or_else(|| ORDER_WAIT_MS.into());
+        let wait_ms = self.wait_ms.take().map(|WholeNumber(wait_ms)| wait_ms);
+        let wait_ms = wait_ms.unwrap_or_else(|| ORDER_WAIT_MS.into());
         let wait_ms = u32::try_from(wait_ms).ok().filter(|wait_ms| *wait_ms <= ORDER_WAIT_MS_MAX);
         let too_long =
             || Problem::bad_request(format!("wait_ms: must be at most {ORDER_WAIT_MS_MAX}"));
-        Ok(Anywhere { prefer, wait_ms: wait_ms.ok_or_else(too_long)? })
-    }
-
-    /// A reservation is made in the pool, and may say so.
-    fn expect_pool(&mut self) -> Result<Option<Anywhere>, Problem> {
-        match self.from.take().as_deref() {
-            None | Some("pool") => self.take_choice().map(|_| None),
-            Some(_) => Err(Problem::bad_request("from: a reservation is made in the pool")),
-        }
+        let wait_ms = wait_ms.ok_or_else(too_long)?;
+        Ok(Anywhere { prefer, wait_ms, time_ms: wait_ms })
     }
 
     fn take_ttl(&mut self) -> Result<Option<u64>, Problem> {
-        let ttl_s = self.ttl_s.take();
+        let ttl_s = self.ttl_s.take().map(|WholeNumber(ttl_s)| ttl_s);
         match ttl_s.is_none_or(|ttl_s| (1..=RESERVATION_TTL_S_MAX).contains(&ttl_s)) {
             true => Ok(ttl_s),
             false => {

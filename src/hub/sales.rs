@@ -6,35 +6,39 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::books_clock::BooksClock;
 use super::core::settle;
 use super::due::Due;
 use super::jobs::RequestSender;
 use super::open_sales::OpenSales;
 use super::reader::{BooksReader, open_orders, overdue_orders};
-use crate::clock::wall_ms;
 use crate::limits::HUB_EXPIRED_AT_ONCE;
 use crate::process::stop::Stop;
 
 /// How often such sales are looked for. Those that a client waits for are decided by themselves.
 const EVERY: Duration = Duration::from_millis(500);
 /// How soon a client hears of what another worker has decided.
-const HEARD_WITHIN: Duration = Duration::from_millis(250);
+const HEARD_WITHIN: Duration = Duration::from_millis(50);
 
 /// Decides sales until the hub stops.
-pub(super) async fn run(reader: BooksReader, requests: RequestSender, mut stop: Stop) {
+pub(super) async fn run(
+    reader: BooksReader,
+    requests: RequestSender,
+    clock: BooksClock,
+    mut stop: Stop,
+) {
     let mut due = Due::new(requests, |books, ids| settle(books, ids));
     let mut rounds = interval(EVERY);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = rounds.tick() => settle_overdue(&reader, &mut due).await,
+            _ = rounds.tick() => settle_overdue(&reader, &mut due, clock.now_ms()).await,
             () = stop.requested() => return,
         }
     }
 }
 
-async fn settle_overdue(reader: &BooksReader, due: &mut Due) {
-    let now_ms = wall_ms();
+async fn settle_overdue(reader: &BooksReader, due: &mut Due, now_ms: i64) {
     let found = reader.read(move |db| overdue_orders(db, now_ms, HUB_EXPIRED_AT_ONCE)).await;
     // A failure is reported by those who ask for something; the next round comes anyway.
     due.end(found.unwrap_or_default());

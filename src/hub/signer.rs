@@ -1,17 +1,17 @@
-//! Signing of the hub's own ledger: at least every minute with new movements, and every ten thousand.
+//! Signing of the hub's own ledger: at least every minute with new movements. Every ten thousandth is
+//! signed by the transaction that enters it.
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use uuid::Uuid;
-
-use super::core::Books as _;
+use super::core::{Books as _, Movement};
 use super::db::{BooksDatabase, BooksError, MovementsEnd};
 use super::failures::BooksFailures;
-use crate::config::BookStore;
-use crate::limits::{HUB_SIGN_LOOK_MS, SIGN_EVERY_ENTRIES, SIGN_EVERY_MS};
+use crate::config::{BookStore, state_directory};
+use crate::limits::{HUB_SIGN_LOOK_MS, SIGN_AFTER_MS};
 use crate::process::signing_key::SigningKey;
-use crate::stock::{Origin, SignedPosition};
+use crate::stock::SignedPosition;
 
 /// The file of the hub's key.
 const KEY_FILE: &str = "hub.key";
@@ -20,11 +20,12 @@ const KEY_FILE: &str = "hub.key";
 #[derive(Debug, Default)]
 pub(super) struct BooksSigner {
     /// `None` if there is no key: the ledger is not signed then.
-    key: Option<SigningKey>,
+    key: Option<Arc<SigningKey>>,
     /// Something was written since it was looked for movements.
     is_news: bool,
     looked_at_ms: u64,
-    signed_at_ms: u64,
+    /// `None` before this process has signed anything: what another one has left is not kept waiting.
+    signed_at_ms: Option<u64>,
 }
 
 impl BooksSigner {
@@ -38,7 +39,12 @@ impl BooksSigner {
                 "the hub has no key, and its own ledger is not signed"
             );
         }
-        Self { key: key.ok(), is_news: true, ..Self::default() }
+        Self { key: key.ok().map(Arc::new), is_news: true, ..Self::default() }
+    }
+
+    /// The key, for transactions.
+    pub(super) fn key(&self) -> Option<Arc<SigningKey>> {
+        self.key.clone()
     }
 
     /// Something was written.
@@ -54,14 +60,19 @@ impl BooksSigner {
         is_stop: bool,
         failures: &BooksFailures,
     ) {
-        let is_time = is_stop || running_ms >= self.looked_at_ms + HUB_SIGN_LOOK_MS;
-        let Some(key) = self.key.as_ref().filter(|_| self.is_news && is_time) else { return };
+        let is_late = |signed_ms: u64| running_ms >= signed_ms + SIGN_AFTER_MS;
+        let is_time = self.signed_at_ms.is_none_or(is_late)
+            && (self.looked_at_ms == 0 || running_ms >= self.looked_at_ms + HUB_SIGN_LOOK_MS);
+        let is_due = self.is_news && (is_stop || is_time);
+        let Some(key) = self.key.as_ref().filter(|_| is_due) else { return };
         self.looked_at_ms = running_ms;
-        let is_long_ago = is_stop || running_ms >= self.signed_at_ms + SIGN_EVERY_MS;
-        match sign(database, key, wall_ms, is_long_ago) {
-            Ok(Signed::Not) => {}
-            Ok(Signed::Now) => (self.signed_at_ms, self.is_news) = (running_ms, false),
-            Ok(Signed::Before) => self.is_news = false,
+        match sign(database, key, wall_ms) {
+            Ok(is_signed) => {
+                self.is_news = false;
+                if is_signed {
+                    self.signed_at_ms = Some(running_ms);
+                }
+            }
             Err(error) => failures.record("the hub's own ledger cannot be signed", &error),
         }
     }
@@ -70,7 +81,7 @@ impl BooksSigner {
 fn open_key(store: &BookStore) -> io::Result<SigningKey> {
     let directory = match store {
         BookStore::Sqlite(path) => path.parent().map(PathBuf::from),
-        BookStore::Postgres(_) => std::env::var_os("STATE_DIRECTORY").map(PathBuf::from),
+        BookStore::Postgres(_) => state_directory(),
     };
     match directory {
         Some(directory) => SigningKey::open(&directory, KEY_FILE),
@@ -79,37 +90,21 @@ fn open_key(store: &BookStore) -> io::Result<SigningKey> {
     }
 }
 
-/// Whether the end of the ledger is signed.
-enum Signed {
-    Not,
-    Now,
-    Before,
-}
-
-fn sign(
-    database: &mut BooksDatabase,
-    key: &SigningKey,
-    wall_ms: i64,
-    is_long_ago: bool,
-) -> Result<Signed, BooksError> {
+/// Signs the end of the ledger; returns whether that was not signed yet.
+fn sign(database: &mut BooksDatabase, key: &SigningKey, wall_ms: i64) -> Result<bool, BooksError> {
     database.change(|books| {
-        let Some(MovementsEnd { seq, chain, signed_seq }) = books.movements_end()? else {
-            return Ok(Signed::Before);
+        let end = books.movements_end()?;
+        let Some(MovementsEnd { seq, chain, .. }) = end.filter(|end| end.seq > end.signed_seq)
+        else {
+            return Ok(false);
         };
-        if seq == signed_seq {
-            return Ok(Signed::Before);
-        }
-        if !is_long_ago && seq < signed_seq + SIGN_EVERY_ENTRIES {
-            return Ok(Signed::Not);
-        }
-        let origin = origin(books.identity()?.books);
+        let origin = Movement::origin(books.identity()?.books);
         let signed = SignedPosition::new(&origin, (seq, chain), wall_ms, key.pair());
         books.sign_movements(signed, key.public());
-        Ok(Signed::Now)
+        Ok(true)
     })
 }
 
-/// The origin of the hub's own ledger: no gateway of no site, and the identity of the books.
-pub(super) fn origin(books: Uuid) -> Origin {
-    Origin { site: String::new(), gateway: String::new(), epoch: books }
-}
+#[cfg(test)]
+#[path = "signer_tests.rs"]
+mod tests;

@@ -12,9 +12,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::batch::{BatchTime, EarlyFrame, HubBatch, HubBatchOutcome, expected};
+use super::books_clock::BooksClock;
 use super::core::{
-    Books as _, Downlink, FrameAnswer, FrameOutcome, LimitNews, Quota, Quotas, Rules, reject_frame,
-    size_limit,
+    Books as _, Downlink, LimitNews, Quota, Quotas, Rules, reject_frame, size_limit,
 };
 use super::db::{BooksDatabase, BooksError, Locks};
 use super::failures::BooksFailures;
@@ -29,7 +29,7 @@ use super::rejected::RejectedFrames;
 use super::signer::BooksSigner;
 use super::strangers::Strangers;
 use crate::clock::{Clock, instant, wall_ms};
-use crate::limits::HUB_BATCH_FRAMES_MAX;
+use crate::limits::{HUB_BATCH_FRAMES_MAX, HUB_BATCH_REQUESTS_MAX, HUB_BATCH_SKUS_MAX};
 use crate::net::mqtt::RAISE_THE_LIMIT;
 use crate::process::stop::Stop;
 use crate::protocol::Frame;
@@ -44,7 +44,7 @@ const NOT_WRITTEN: &str =
 const ATTEMPTS_MAX: u32 = 8;
 /// What another worker takes for some frames, or more.
 const OTHERS: Duration = Duration::from_millis(5);
-/// A transaction whose connection was lost is repeated if that took no longer.
+/// A transaction is repeated whose connections of the pool were lost, if that took no longer.
 const RECONNECT_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) struct HubWriter {
@@ -57,6 +57,7 @@ pub(super) struct HubWriter {
     metrics: Arc<HubMetrics>,
     rejected: RejectedFrames,
     clock: Clock,
+    books_clock: BooksClock,
     failures: Arc<BooksFailures>,
     /// Once a stop is requested, jobs that fail are left to those who sent them.
     stop: Option<Stop>,
@@ -92,6 +93,7 @@ impl HubWriter {
             rejected: RejectedFrames::new(Arc::clone(&metrics)),
             metrics,
             clock: Clock::starting_at(0),
+            books_clock: BooksClock::default(),
             failures: Arc::default(),
             stop: None,
             health: Arc::default(),
@@ -122,6 +124,11 @@ impl HubWriter {
         Self { shared, ..self }
     }
 
+    /// Has reservations and open sales end by this clock.
+    pub(super) fn timed(self, books_clock: BooksClock) -> Self {
+        Self { books_clock, ..self }
+    }
+
     /// Handles these requests before the jobs that wait.
     pub(super) fn serving(self, requests: mpsc::Receiver<HubJob>) -> Self {
         Self { requests, ..self }
@@ -133,8 +140,14 @@ impl HubWriter {
     }
 
     /// Signs the hub's own ledger.
-    pub(super) fn signing(self, signer: BooksSigner) -> Self {
+    pub(super) fn signing(mut self, signer: BooksSigner) -> Self {
+        self.database.sign_with(signer.key());
         Self { signer, ..self }
+    }
+
+    /// Records here which frames it rejects.
+    pub(super) fn rejecting(self, rejected: RejectedFrames) -> Self {
+        Self { rejected, ..self }
     }
 
     pub(super) fn reporting(self, failures: Arc<BooksFailures>) -> Self {
@@ -169,6 +182,14 @@ impl HubWriter {
             }
         }
         self.sign_if_due(true);
+        self.settle();
+    }
+
+    /// The readers are closed after this thread, and cannot do it.
+    fn settle(&mut self) {
+        if let Err(error) = self.database.settle() {
+            self.failures.record("the log of the books stays beside their file", &error);
+        }
     }
 
     /// Books that cannot be written are tried by the next batch.
@@ -182,9 +203,18 @@ impl HubWriter {
     /// Handles the requests that wait, in a batch of their own: somebody waits for each, and a batch
     /// of frames is long. Returns false if the books cannot be written.
     fn serve(&mut self) -> bool {
-        let requests = std::iter::from_fn(|| self.requests.try_recv().ok());
-        let mut requests: Vec<HubJob> = requests.take(HUB_BATCH_FRAMES_MAX).collect();
+        let mut requests = self.waiting_requests();
         requests.is_empty() || self.handle(&mut requests)
+    }
+
+    fn waiting_requests(&mut self) -> Vec<HubJob> {
+        let (mut requests, mut skus) = (Vec::new(), 0);
+        while requests.len() < HUB_BATCH_REQUESTS_MAX && skus < HUB_BATCH_SKUS_MAX {
+            let Ok(request) = self.requests.try_recv() else { break };
+            skus += request.skus();
+            requests.push(request);
+        }
+        requests
     }
 
     /// Takes no more frames as long as many wait for what other workers have.
@@ -319,9 +349,9 @@ impl HubWriter {
             if let BooksError::Contended(needed) = &error {
                 locks.add(needed);
             }
-            let again = error.is_contention() && attempt < ATTEMPTS_MAX
-                || error.ends_connection() && attempt == 1 && began.elapsed() < RECONNECT_WITHIN;
-            if !again {
+            let is_passing = error.is_contention()
+                || error.ends_connection() && began.elapsed() < RECONNECT_WITHIN;
+            if !is_passing || attempt >= ATTEMPTS_MAX {
                 return Err(unconfirmed.unwrap_or(error));
             }
             if error.is_unconfirmed() {
@@ -337,7 +367,8 @@ impl HubWriter {
         early: &[EarlyFrame],
         locks: &Locks,
     ) -> Result<HubBatchOutcome, BooksError> {
-        let time = BatchTime { wall_ms: wall_ms(), running_ms: self.clock.since_start_ms() };
+        let now = self.books_clock.now();
+        let time = BatchTime { wall_ms: now.wall_ms, running_ms: self.clock.since_start_ms() };
         let (downlink, shared, quotas) = (&mut self.downlink, self.shared, &self.quotas);
         let (rules, strangers) = (self.rules, Arc::clone(&self.strangers));
         let room = self.publisher.room();
@@ -355,6 +386,7 @@ impl HubWriter {
             };
             let busy = books.expect(&expected(jobs, &early, locks, (time, shared)))?;
             books.set_rules(rules, time.wall_ms);
+            books.set_steady_ms(now.running_ms.cast_signed());
             books.leave_out(left_out);
             let mut batch = HubBatch::new(books, downlink, time, room, &mut due, &strangers);
             batch = batch.limited(quotas);
@@ -382,7 +414,7 @@ impl HubWriter {
         self.open_sales.decided(&outcome.decided_sales);
         let now_ms = self.clock.since_start_ms();
         for (gateway, handled) in &outcome.handled {
-            self.count(handled);
+            self.metrics.count(handled);
             for quota in Quota::ALL {
                 self.quotas.charge(gateway, quota, handled.cost(quota), now_ms);
             }
@@ -397,20 +429,6 @@ impl HubWriter {
         outcome.completions.into_iter().for_each(|complete| complete());
         let (answers, frames) = (outcome.answers.into_iter(), outcome.frames.into_iter());
         self.publisher.publish(outcome.books, answers, frames, !outcome.lacks_room);
-    }
-
-    fn count(&self, outcome: &FrameOutcome) {
-        self.metrics.entries.add(outcome.entries);
-        match &outcome.answer {
-            Some(FrameAnswer::Ack { .. }) if outcome.entries > 0 => {
-                self.metrics.frames_applied.inc()
-            }
-            Some(FrameAnswer::Ack { .. }) => self.metrics.frames_known.inc(),
-            Some(FrameAnswer::Refused { .. } | FrameAnswer::Held { .. }) => {
-                self.metrics.frames_refused.inc()
-            }
-            Some(FrameAnswer::Resume { .. }) | None => {}
-        }
     }
 }
 

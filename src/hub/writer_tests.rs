@@ -5,11 +5,11 @@ use uuid::Uuid;
 use super::*;
 use crate::config::BookStore;
 use crate::hub::core::tests::test_hub::{Ledger, named, sku};
-use crate::hub::core::{Books, Policy, publish};
+use crate::hub::core::{Books, FrameAnswer, Policy, publish};
 use crate::hub::jobs::{ApplyChange, BooksChange, RequestSender};
-use crate::limits::{HUB_SILENT_MS, OUTGOING_BULK_MAX};
+use crate::limits::{HUB_REQUESTS_WAITING_MAX, LINES_MAX, OUTGOING_BULK_MAX};
 use crate::protocol::Frame;
-use crate::protocol::frame::{Behind, Position, ProbeAnswer};
+use crate::protocol::frame::{Behind, BooksId, Position, ProbeAnswer};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::{Listing, Sku};
@@ -95,6 +95,9 @@ fn a_gateway_without_books_is_asked_to_greet_when_it_comes_online() {
         hub.write(vec![state(true)]),
         [(named("a"), FrameAnswer::Resume { epoch, acked_seq: 0, nonce: 0 })]
     );
+    let outcome = hub.writer.write(&mut [state(true)], &[]).unwrap();
+    assert_eq!(outcome.answers[&named("a")].0, Version::V2, "the frame names the books");
+    assert_ne!(outcome.books, BooksId::default());
     hub.write(vec![frame("a", &Ledger::at("a", 1).hello())]);
     assert_eq!(hub.write(vec![state(true)]), [], "it has books now");
 }
@@ -281,6 +284,26 @@ fn a_request_is_handled_before_the_frames_that_wait() {
 }
 
 #[test]
+fn requests_share_a_transaction_until_it_has_many_skus() {
+    let TestHub { writer, _directory } = TestHub::new();
+    let (requests, asked) = RequestSender::new(HUB_REQUESTS_WAITING_MAX, mpsc::channel(1).0);
+    let mut writer = writer.serving(asked);
+    let change = |skus: usize| {
+        let skus = (0..skus).map(|number| Sku::parse(&format!("S{number}")).unwrap()).collect();
+        let apply: ApplyChange = Box::new(|_, _| Ok(Box::new(|| ())));
+        HubJob::Change(BooksChange { locks: Locks { skus, ..Locks::default() }, apply })
+    };
+
+    (0..600).for_each(|_| assert!(requests.try_send(change(1))));
+    let taken = [writer.waiting_requests().len(), writer.waiting_requests().len()];
+    assert_eq!(taken, [HUB_BATCH_REQUESTS_MAX, 600 - HUB_BATCH_REQUESTS_MAX]);
+
+    (0..40).for_each(|_| assert!(requests.try_send(change(LINES_MAX))));
+    let taken = [writer.waiting_requests().len(), writer.waiting_requests().len()];
+    assert_eq!(taken, [HUB_BATCH_SKUS_MAX / LINES_MAX; 2]);
+}
+
+#[test]
 fn a_request_that_comes_during_a_batch_waits_for_no_other_job() {
     let TestHub { writer, _directory } = TestHub::new();
     let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
@@ -332,19 +355,10 @@ fn a_request_is_handled_while_many_frames_wait_for_what_other_workers_have() {
 }
 
 #[test]
-fn a_worker_without_a_connection_leaves_the_gateways_of_other_workers_online() {
+fn without_a_connection_no_gateway_of_books_in_sqlite_is_online() {
     let mut hub = TestHub::new();
     hub.write(vec![frame("a", &Ledger::at("a", 1).hello())]);
-
-    hub.writer.shared = true;
-    hub.write(vec![HubJob::Lost]);
-    assert!(hub.is_online(), "another worker may hear it");
-    hub.database(&format!("UPDATE book SET last_seen_ms = last_seen_ms - {HUB_SILENT_MS}"));
-    hub.write(vec![HubJob::Lost]);
-    assert!(!hub.is_online(), "none has heard it for long");
-
-    hub.write(vec![frame("a", &Ledger::at("a", 1).hello())]);
-    hub.writer.shared = false;
+    assert!(hub.is_online());
     hub.write(vec![HubJob::Lost]);
     assert!(!hub.is_online(), "nobody hears it");
 }

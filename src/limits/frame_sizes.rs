@@ -8,6 +8,9 @@ pub const FRAME_BYTES_SMALL: usize = 960;
 pub const FRAME_TRIAL_MS: u64 = 60_000;
 /// The longest such time: at most so long after the broker's limit was raised it is noticed.
 pub const FRAME_TRIAL_MS_MAX: u64 = 3_600_000;
+/// Time after which a gateway counts as offline if the hub answers and confirms no entry of those that
+/// wait: longer than a large frame takes on a slow link.
+pub const HUB_PROGRESS_MS: u64 = 30_000;
 /// Time within which a gateway answers a frame that is tried, over a slow link; shorter than the time
 /// between two greetings.
 pub const FRAME_TRIAL_ANSWER_MS: u64 = 30_000;

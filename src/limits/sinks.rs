@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Sinks of one hub: each is a task, and holds a batch of events in memory.
-pub const SINKS_MAX: usize = 16;
+/// Sinks of one hub: each is a task, and holds a batch of events in memory, 400 KiB at most.
+pub const SINKS_MAX: usize = 1_000;
 /// Brokers that the configuration of a sink may name.
 pub const SINK_BROKERS_MAX: usize = 16;
 /// The longest time for which a sink tries an event that is refused, in seconds: a year.

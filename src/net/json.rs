@@ -15,6 +15,8 @@ pub struct EntryJson<'a> {
     seq: Seq,
     event_id: String,
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undoes: Option<&'static str>,
     sku: &'a str,
     change: Amount,
     #[serde(skip_serializing_if = "is_zero")]
@@ -80,6 +82,7 @@ impl<'a> EntryJson<'a> {
             seq: entry.seq,
             event_id: origin.event_id(entry.seq).to_string(),
             kind: entry.kind.as_str(),
+            undoes: entry.kind.undoes(),
             sku: entry.sku.as_str(),
             change: amount(entry.change),
             reserved_change: amount(entry.reserved_change),

@@ -5,9 +5,13 @@
 //! touch the store, the committed state, or what a request leads to.
 
 pub mod access;
+pub mod gauged_socket;
 pub mod given_quantity;
 pub mod http;
 pub mod json;
+pub(crate) mod json_fields;
+mod line_json;
 pub mod mqtt;
 pub mod request;
 pub mod stream;
+pub mod whole_number;

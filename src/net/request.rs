@@ -1,129 +1,24 @@
-//! What the JSON requests of gateway and hub have in common: the fields of an object, ids that a
-//! client chose, lines, and the `Idempotency-Key` header.
+//! What the JSON requests of gateway and hub have in common: ids that a client chose, lines, and the
+//! `Idempotency-Key` header.
 
 use hyper::HeaderMap;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _};
+use serde::de::Deserializer;
 use smallvec::{SmallVec, smallvec};
 
 use super::given_quantity::GivenQuantity;
+pub(crate) use super::line_json::at;
+#[cfg(any(test, fuzzing))]
+pub use super::line_json::no_decimals;
+pub use super::line_json::{DayJson, DecimalsOf, LineJson, LinesJson, TraceFields};
 use crate::limits::{LINES_MAX, STOCK_MAX};
 use crate::problem::{Code, Problem};
 use crate::stock::{
-    Amount, Day, Decimal, Decimals, IdText, Line, Lot, OptionalTrace, RequestId, Serial, Sku,
-    Trace, merge_lines,
+    Amount, Decimal, Decimals, IdText, Line, RequestId, Sku, is_invisible, merge_lines,
 };
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Characters without a width: the zero-width space and the byte order mark.
-const INVISIBLE: [char; 2] = ['\u{200b}', '\u{feff}'];
-
-/// Defines a struct that holds the fields of a JSON object, each of them optional, among them
-/// `lines`.
-///
-/// A request reads the object first and then takes the fields of its operation, because these may
-/// stand before the field that names the operation. What is left over is an error, so that a
-/// misspelt field never passes unnoticed. Hence `left_over`, and `lines_are_null`: a `null` there
-/// is a mistake and not a request for all lines.
-macro_rules! json_fields {
-    ($(#[$attribute:meta])* $visibility:vis struct $name:ident {
-        $($field:ident: $kind:ty,)*
-    }) => {
-        $(#[$attribute])*
-        #[derive(Debug, Default)]
-        $visibility struct $name {
-            $($visibility $field: Option<$kind>,)*
-            /// The first field that no request has.
-            unknown: Option<String>,
-            lines_are_null: bool,
-        }
-
-        impl $name {
-            /// Reads a JSON object.
-            ///
-            /// # Errors
-            /// Says where the text is malformed.
-            $visibility fn read(json: &[u8]) -> Result<Self, $crate::problem::Problem> {
-                $crate::net::request::read_json(json)
-            }
-
-            /// Checks that every field has been taken.
-            ///
-            /// # Errors
-            /// Names one that has not.
-            $visibility fn expect_empty(&self) -> Result<(), $crate::problem::Problem> {
-                match self.left_over() {
-                    None => Ok(()),
-                    Some(field) => Err($crate::problem::Problem::bad_request(format!(
-                        "{field}: this operation has no such field"
-                    ))),
-                }
-            }
-
-            fn left_over(&self) -> Option<&str> {
-                $(if self.$field.is_some() {
-                    return Some(stringify!($field));
-                })*
-                self.unknown.as_deref()
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(
-                deserializer: D,
-            ) -> Result<Self, D::Error> {
-                struct Fields;
-
-                impl<'de> serde::de::Visitor<'de> for Fields {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str("a JSON object")
-                    }
-
-                    fn visit_map<A: serde::de::MapAccess<'de>>(
-                        self,
-                        mut map: A,
-                    ) -> Result<$name, A::Error> {
-                        use serde::de::Error as _;
-
-                        let mut fields = $name::default();
-                        while let Some($crate::net::request::FieldName(key)) = map.next_key()? {
-                            match &*key {
-                                $(stringify!($field) => {
-                                    if fields.$field.is_some() {
-                                        return Err(A::Error::duplicate_field(
-                                            stringify!($field),
-                                        ));
-                                    }
-                                    fields.$field = map.next_value().map_err(|error| {
-                                        let field = stringify!($field);
-                                        A::Error::custom(format!("{field}: {error}"))
-                                    })?;
-                                    fields.lines_are_null |=
-                                        key == "lines" && fields.$field.is_none();
-                                })*
-                                _ => {
-                                    map.next_value::<serde::de::IgnoredAny>()?;
-                                    fields.unknown.get_or_insert_with(|| key.into_owned());
-                                }
-                            }
-                        }
-                        Ok(fields)
-                    }
-                }
-
-                deserializer.deserialize_map(Fields)
-            }
-        }
-    };
-}
-pub(crate) use json_fields;
-
-/// The name of a field, which is copied only if it has an escape.
-#[derive(Deserialize)]
-pub(crate) struct FieldName<'a>(#[serde(borrow)] pub(crate) std::borrow::Cow<'a, str>);
 
 /// Reads JSON of a known shape, with or without a byte order mark: some programs write one before
 /// UTF-8, and it changes no meaning.
@@ -209,96 +104,6 @@ pub fn request_id(
     }
 }
 
-/// One line of a mutation, its quantity not yet in the smallest unit.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LineJson {
-    sku: Sku,
-    quantity: GivenQuantity,
-    lot: Option<Lot>,
-    serial: Option<Serial>,
-    expires: Option<DayJson>,
-}
-
-/// A calendar day, written `2026-01-31`.
-#[derive(Clone, Debug)]
-pub struct DayJson(Day);
-
-impl DayJson {
-    /// Reads a day that is no JSON.
-    ///
-    /// # Errors
-    /// If it is none.
-    #[cfg(feature = "hub")]
-    pub fn parse(text: &str) -> Result<Self, crate::stock::DayError> {
-        Day::parse(text).map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for DayJson {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Day::parse(&text)
-            .map(Self)
-            .map_err(|error| D::Error::custom(format!("{error}, is {text:?}")))
-    }
-}
-
-/// The fields that say which goods of a SKU a line is about.
-#[derive(Debug, Default)]
-pub struct TraceFields {
-    pub lot: Option<Lot>,
-    pub serial: Option<Serial>,
-    pub expires: Option<DayJson>,
-}
-
-impl TraceFields {
-    /// The trace that the fields give; `None` if there are none.
-    pub fn trace(self) -> OptionalTrace {
-        Trace::of(self.lot, self.serial, self.expires.map(|DayJson(day)| day))
-    }
-
-    /// The first field that is given.
-    fn first(&self) -> Option<&'static str> {
-        let given = [
-            (self.lot.is_some(), "lot"),
-            (self.serial.is_some(), "serial"),
-            (self.expires.is_some(), "expires"),
-        ];
-        given.into_iter().find(|(is_given, _)| *is_given).map(|(_, field)| field)
-    }
-}
-
-/// The decimals of a SKU.
-pub type DecimalsOf<'a> = &'a dyn Fn(&Sku) -> Decimals;
-
-/// Whole units for every SKU.
-#[cfg(any(test, fuzzing))]
-pub fn no_decimals(_: &Sku) -> Decimals {
-    Decimals::default()
-}
-
-impl LineJson {
-    /// A line that is no JSON.
-    #[cfg(feature = "hub")]
-    pub fn new(sku: Sku, quantity: GivenQuantity, trace: TraceFields) -> Self {
-        let TraceFields { lot, serial, expires } = trace;
-        Self { sku, quantity, lot, serial, expires }
-    }
-
-    /// The SKU.
-    pub fn sku(&self) -> &Sku {
-        &self.sku
-    }
-
-    fn line(self, decimals_of: DecimalsOf<'_>) -> Result<Line, Problem> {
-        let Self { sku, quantity, lot, serial, expires } = self;
-        let trace = TraceFields { lot, serial, expires }.trace();
-        let quantity = quantity.of_line(&sku, decimals_of(&sku))?;
-        Ok(Line { sku, quantity, trace })
-    }
-}
-
 /// The amount of a SKU's stock in a field, in the smallest unit.
 ///
 /// # Errors
@@ -318,7 +123,7 @@ pub fn stock_units(field: &str, number: Decimal, decimals: Decimals) -> Result<i
 /// # Errors
 /// Names the field that is missing or wrong.
 pub fn lines(
-    lines: Option<Vec<LineJson>>,
+    lines: Option<LinesJson>,
     sku: Option<Sku>,
     quantity: Option<Decimal>,
     trace: TraceFields,
@@ -336,22 +141,21 @@ pub type UnscaledLines = SmallVec<[LineJson; 1]>;
 /// # Errors
 /// Names the field that is missing or wrong.
 pub fn unscaled_lines(
-    lines: Option<Vec<LineJson>>,
+    lines: Option<LinesJson>,
     sku: Option<Sku>,
     quantity: Option<impl Into<GivenQuantity>>,
     trace: TraceFields,
 ) -> Result<Option<UnscaledLines>, Problem> {
     let lines = match (lines, sku, quantity) {
         (None, Some(sku), Some(quantity)) => {
-            let TraceFields { lot, serial, expires } = trace;
-            smallvec![LineJson { sku, quantity: quantity.into(), lot, serial, expires }]
+            smallvec![LineJson::new(sku, quantity.into(), trace)]
         }
         (lines, None, None) => {
             if let Some(field) = trace.first() {
                 let message = format!("{field}: belongs to a line, beside its sku");
                 return Err(Problem::bad_request(message));
             }
-            let Some(lines) = lines else { return Ok(None) };
+            let Some(LinesJson(lines)) = lines else { return Ok(None) };
             SmallVec::from_vec(lines)
         }
         (None, Some(_), None) => return Err(missing("quantity")),
@@ -387,7 +191,7 @@ pub fn scaled_lines(
 /// # Errors
 /// Names the field and the character.
 pub fn check_ends(field: &str, id: &str) -> Result<(), Problem> {
-    let is_blank = |char: &char| char.is_whitespace() || INVISIBLE.contains(char);
+    let is_blank = |char: &char| char.is_whitespace() || is_invisible(*char);
     let ends = [id.chars().next(), id.chars().next_back()];
     match ends.into_iter().flatten().find(is_blank) {
         None => Ok(()),

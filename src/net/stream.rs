@@ -16,13 +16,14 @@ use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use crate::limits::{TLS_TIMEOUT, WRITE_STALLED_MAX};
+use super::gauged_socket::{GaugedSocket, TlsGauge};
+use crate::limits::{TLS_SEND_BYTES, TLS_TIMEOUT, WRITE_STALLED_MAX};
 
 /// The newest certificate and key of a port that speaks TLS.
 pub type Certificates = watch::Receiver<Arc<ServerConfig>>;
 
 /// A connection that is closed if the peer does not read for [`WRITE_STALLED_MAX`].
-type Timed = Pin<Box<TimeoutStream<TcpStream>>>;
+type Timed = Pin<Box<TimeoutStream<GaugedSocket>>>;
 
 #[derive(Debug)]
 pub enum Stream {
@@ -30,23 +31,33 @@ pub enum Stream {
     Tls(Box<TlsStream<Timed>>),
 }
 
-fn timed(stream: TcpStream) -> Timed {
+fn timed(socket: TcpStream, gauge: Option<Box<dyn TlsGauge>>) -> Timed {
     // Answers are small, and a client waits for them, so none is held back to fill a packet.
-    let _ = stream.set_nodelay(true);
-    let mut stream = TimeoutStream::new(stream);
+    let _ = socket.set_nodelay(true);
+    let mut stream = TimeoutStream::new(GaugedSocket { socket, gauge, is_agreed: false });
     stream.set_write_timeout(Some(WRITE_STALLED_MAX));
     Box::pin(stream)
 }
 
 impl Stream {
-    /// Accepts a connection from a client, over TLS if there is a certificate.
+    /// Accepts a connection from a client, over TLS if there is a certificate. The gauge counts what
+    /// arrives over TLS until it is plaintext.
     ///
     /// # Errors
-    /// If the TLS handshake fails or takes too long.
-    pub async fn accept(stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
-        let stream = timed(stream);
-        let Some(config) = tls else { return Ok(Self::Plain(stream)) };
-        let agreed = timeout(TLS_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await??;
+    /// If the TLS handshake fails or takes too long, or the gauge has no room.
+    pub async fn accept(
+        stream: TcpStream,
+        tls: Option<Arc<ServerConfig>>,
+        gauge: Option<Box<dyn TlsGauge>>,
+    ) -> io::Result<Self> {
+        let Some(config) = tls else { return Ok(Self::Plain(timed(stream, None))) };
+        let accepting = TlsAcceptor::from(config).accept(timed(stream, gauge));
+        let mut agreed = timeout(TLS_TIMEOUT, accepting).await??;
+        let (socket, tls) = agreed.get_mut();
+        tls.set_buffer_limit(Some(TLS_SEND_BYTES));
+        let socket = socket.as_mut().get_pin_mut().get_mut();
+        socket.is_agreed = true;
+        socket.complete();
         Ok(Self::Tls(Box::new(agreed.into())))
     }
 
@@ -60,7 +71,7 @@ impl Stream {
         tls: Option<Arc<ClientConfig>>,
         host: &str,
     ) -> io::Result<Self> {
-        let stream = timed(stream);
+        let stream = timed(stream, None);
         let Some(config) = tls else { return Ok(Self::Plain(stream)) };
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
@@ -78,7 +89,8 @@ impl Stream {
             Self::Tls(stream) => stream.get_ref().0,
         };
         // A failure leaves the size as it was.
-        let _ = SockRef::from(timed.as_ref().get_ref().get_ref()).set_send_buffer_size(bytes);
+        let _ =
+            SockRef::from(&timed.as_ref().get_ref().get_ref().socket).set_send_buffer_size(bytes);
     }
 }
 
@@ -88,10 +100,18 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        let stream = match self.get_mut() {
+            Self::Plain(stream) => return Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => stream,
+        };
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut *stream).poll_read(context, buffer);
+        let (timed, tls) = stream.get_ref();
+        // As long as there is plaintext that was not read, no more ciphertext is.
+        if buffer.filled().len() > before && tls.wants_read() {
+            timed.get_ref().complete();
         }
+        polled
     }
 }
 

@@ -60,17 +60,25 @@ fn asked() -> Option<String> {
 }
 
 /// Libraries that log whole messages at debug or trace, which may contain tokens, passwords and what
-/// terminals send.
-const VERBOSE_LIBRARIES: [&str; 6] =
-    ["tungstenite", "tokio_tungstenite", "hyper", "rumqttc", "rskafka", "async_nats"];
+/// terminals send; with the finest level of each. Those of sinks log every attempt to connect, and the
+/// sink says it already.
+const VERBOSE_LIBRARIES: [(&str, LevelFilter); 6] = [
+    ("tungstenite", LevelFilter::INFO),
+    ("tokio_tungstenite", LevelFilter::INFO),
+    ("hyper", LevelFilter::INFO),
+    ("rumqttc", LevelFilter::INFO),
+    ("rskafka", LevelFilter::ERROR),
+    ("async_nats", LevelFilter::ERROR),
+];
 
 /// The filter without the fine levels of those libraries and of their modules.
 fn capped(filter: Targets) -> Targets {
     let default = filter.default_level().unwrap_or(LevelFilter::OFF);
-    let verbose = VERBOSE_LIBRARIES.map(|name| (name.to_owned(), default.min(LevelFilter::INFO)));
+    let verbose = VERBOSE_LIBRARIES.map(|(name, finest)| (name.to_owned(), default.min(finest)));
     let asked = filter.into_iter().map(|(target, level)| {
-        let is_talkative = VERBOSE_LIBRARIES.iter().any(|name| target.starts_with(name));
-        (target, if is_talkative { level.min(LevelFilter::INFO) } else { level })
+        let of = VERBOSE_LIBRARIES.iter().find(|(name, _)| target.starts_with(name));
+        let finest = of.map_or(LevelFilter::TRACE, |(_, finest)| *finest);
+        (target, level.min(finest))
     });
     Targets::new().with_default(default).with_targets(verbose).with_targets(asked)
 }

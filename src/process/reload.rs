@@ -2,16 +2,34 @@
 //! wrong, all of the old one stays in force. Otherwise what can change while the program runs
 //! changes, and the log names what needs a restart.
 
+use std::sync::Arc;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
 
 /// What a reload needs from the program.
 pub struct Reload<C> {
     /// SIGHUP. The handler must be installed first of all: without one, the signal ends the process.
     pub hangups: Signal,
     /// Reads the configuration again, or says everything that is wrong with it.
-    pub load: Box<dyn Fn() -> Result<C, Vec<String>> + Send + Sync>,
+    pub load: Arc<dyn Fn() -> Result<C, Vec<String>> + Send + Sync>,
     /// Sets the log level; returns false if it is fixed by `RUST_LOG`.
     pub set_log_level: fn(&str) -> bool,
+}
+
+impl<C: Send + 'static> Reload<C> {
+    /// Reads the configuration again and judges it, beside everything else: its disk may hang.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        judge: impl FnOnce(C) -> Result<T, Vec<String>> + Send + 'static,
+    ) -> Result<T, Vec<String>> {
+        let load = Arc::clone(&self.load);
+        let read = spawn_blocking(move || load().and_then(judge)).await;
+        read.unwrap_or_else(|_| Err(vec!["the program ends".into()]))
+    }
 }
 
 impl<C> std::fmt::Debug for Reload<C> {

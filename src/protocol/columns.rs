@@ -10,7 +10,7 @@
 //!           cause
 //! sizes     varint a group: the number of its entries
 //! kinds     byte a group: kind, +16 if it has an order id, +32 if its amounts are irregular, +64
-//!           if the clock was not trusted
+//!           if the clock was not trusted, +128 if it is a rollback of a count
 //! times     signed a group: milliseconds since the group before (since 1970 for the first)
 //! orders    texts: the order id of each group that has one
 //! requests  texts: the request id of each group
@@ -187,7 +187,7 @@ impl<'a> Group<'a> {
 /// The signs of change and reserved change in an amount of this kind.
 fn signs(kind: Kind) -> (i64, i64) {
     match kind {
-        Kind::Restock | Kind::Count | Kind::Rollback | Kind::Grant => (1, 0),
+        Kind::Restock | Kind::Count | Kind::Rollback | Kind::CountRollback | Kind::Grant => (1, 0),
         Kind::Deduct | Kind::Recall => (-1, 0),
         Kind::Commit => (-1, -1),
         Kind::Reserve => (0, 1),

@@ -378,13 +378,17 @@ fn said_entries() -> impl Strategy<Value = Vec<Entry>> {
 
 fn entries(most: usize) -> impl Strategy<Value = Vec<Entry>> {
     let change = prop_oneof![-9..9_i64, -STOCK_MAX..=STOCK_MAX];
-    let head = (0..10_u8, prop::option::of(text()), text(), prop_oneof![0..9_i64, any::<i64>()]);
+    let head = (
+        prop::sample::select(&Kind::ALL),
+        prop::option::of(text()),
+        text(),
+        prop_oneof![0..9_i64, any::<i64>()],
+    );
     let line = (text(), change.clone(), prop_oneof![Just(0), change], any::<bool>());
     let group = (head, prop::collection::vec(line, 1..5));
     (1..1_u64 << 40, prop::collection::vec(group, 1..most / 4)).prop_map(|(first, groups)| {
         let mut entries = Vec::new();
         for ((kind, order_id, request_id, at_ms), lines) in groups {
-            let kind = Kind::from_code(kind).unwrap();
             let order_id = order_id.map(|id| OrderId::parse(&id).unwrap());
             let request_id = RequestId::parse(&request_id).unwrap();
             for (sku, change, reserved_change, usual) in lines {

@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::limits::DRIFT_FIGURES_MAX;
+use crate::limits::{DRIFT_FIGURES_MAX, FRAME_BYTES_MAX};
 use crate::stock::{Digest, Sku};
 
 /// The hash bits that one step adds.
@@ -18,6 +18,10 @@ const STEP_BITS: u8 = 4;
 const PARTS: usize = 1 << STEP_BITS;
 /// The hash bits of the smallest part, which is not divided however many SKUs it has.
 const BITS_MAX: u8 = 60;
+/// The most bytes of an answer's frame beside the figures.
+const HEAD_BYTES_MAX: usize = 64;
+/// The most bytes of the figures of a SKU, and of the length of its name.
+const FIGURES_BYTES_MAX: usize = 21;
 
 /// A part of a stock: the SKUs whose xxh3-64 begins with these bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,25 +86,39 @@ impl Part {
         Self { bits: self.bits + STEP_BITS, prefix: self.prefix << STEP_BITS | number }
     }
 
-    /// The content of this part in a stock, which may be given in any order.
+    /// The content of this part in a stock, which may be given in any order, for a frame of the
+    /// largest size.
     pub fn content<'a>(&self, stock: impl Iterator<Item = (&'a Sku, (i64, i64))>) -> Content {
+        self.content_of(FRAME_BYTES_MAX, |visit| {
+            stock.for_each(|(sku, figures)| visit(sku, figures));
+        })
+    }
+
+    /// The same for a frame of so many bytes; `visit_all` calls what it is given with every SKU.
+    pub fn content_of(
+        &self,
+        bytes: usize,
+        visit_all: impl FnOnce(&mut dyn FnMut(&Sku, (i64, i64))),
+    ) -> Content {
+        let mut left = bytes.saturating_sub(HEAD_BYTES_MAX);
         let mut sums = vec![Digest::default(); PARTS];
-        let mut figures = Vec::new();
-        for (sku, (on_hand, reserved)) in stock {
+        let (mut figures, mut is_small) = (Vec::new(), true);
+        visit_all(&mut |sku, (on_hand, reserved)| {
             let hash = xxh3_64(sku.as_str().as_bytes());
             if !self.has(hash) || (on_hand, reserved) == (0, 0) {
-                continue;
+                return;
             }
             let sum = &mut sums[self.step(hash)];
             *sum = sum.moved(sku, (0, 0), (on_hand, reserved));
-            if figures.len() <= DRIFT_FIGURES_MAX {
+            let size = sku.as_str().len() + FIGURES_BYTES_MAX;
+            is_small &= figures.len() < DRIFT_FIGURES_MAX && size <= left;
+            if is_small {
+                left -= size;
                 figures.push((sku.clone(), on_hand, reserved));
             }
-        }
-        let is_small = figures.len() <= DRIFT_FIGURES_MAX || self.bits >= BITS_MAX;
-        figures.truncate(DRIFT_FIGURES_MAX);
+        });
         figures.sort();
-        match is_small {
+        match is_small || self.bits >= BITS_MAX {
             true => Content::Figures(Figures { part: *self, figures }),
             false => Content::Sums(Sums { part: *self, sums }),
         }
@@ -196,6 +214,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::limits::FRAME_BYTES_SMALL;
+    use crate::protocol::frame::{Epoch, Frame, ProbeAnswer};
+    use crate::protocol::wire::Wire;
 
     type Held = BTreeMap<Sku, (i64, i64)>;
 
@@ -206,16 +227,27 @@ mod tests {
         theirs.insert(sku(7), (1_000, 3));
         theirs.remove(&sku(30_000));
         theirs.insert(sku(60_000), (5, 0));
-        let (found, questions) = search(&theirs, &ours);
+        let (found, questions) = search(&theirs, &ours, FRAME_BYTES_MAX);
         assert_eq!(found, vec![sku(30_000), sku(60_000), sku(7)]);
         assert!(questions <= 1 + 3 * 4, "{questions} questions");
     }
 
     #[test]
+    fn a_search_by_small_frames_finds_the_same() {
+        let ours: Held = (0..25_000).map(|n| (sku(n), (n + 1, 0))).collect();
+        let mut theirs = ours.clone();
+        theirs.insert(sku(7), (1_000, 3));
+        theirs.remove(&sku(3_000));
+        let (found, questions) = search(&theirs, &ours, FRAME_BYTES_SMALL);
+        assert_eq!(found, vec![sku(3_000), sku(7)]);
+        assert!(questions <= 1 + 2 * 5, "{questions} questions");
+    }
+
+    #[test]
     fn equal_stocks_take_one_probe() {
         let ours: Held = (0..1_000).map(|n| (sku(n), (n, 0))).collect();
-        assert_eq!(search(&ours, &ours), (Vec::new(), 1));
-        assert_eq!(search(&Held::new(), &Held::new()), (Vec::new(), 1));
+        assert_eq!(search(&ours, &ours, FRAME_BYTES_MAX), (Vec::new(), 1));
+        assert_eq!(search(&Held::new(), &Held::new(), FRAME_BYTES_MAX), (Vec::new(), 1));
     }
 
     #[test]
@@ -226,16 +258,29 @@ mod tests {
         assert_eq!(search.next(), Some(Part::default()));
     }
 
-    fn search(theirs: &Held, ours: &Held) -> (Vec<Sku>, usize) {
+    /// Every answer fits in a frame of so many bytes.
+    fn search(theirs: &Held, ours: &Held, bytes: usize) -> (Vec<Sku>, usize) {
         let mut search = Search::new();
         let mut questions = 0;
         while let Some(part) = search.next() {
             questions += 1;
             assert!(questions < 50, "the search does not end");
-            let answer = part.content(theirs.iter().map(|(sku, figures)| (sku, *figures)));
+            let answer = part.content_of(bytes, |visit| {
+                theirs.iter().for_each(|(sku, figures)| visit(sku, *figures));
+            });
+            assert!(length(&answer) <= bytes, "{answer:?}");
             search.compare(&answer, ours.iter().map(|(sku, figures)| (sku, *figures)));
         }
         (search.found().to_vec(), questions)
+    }
+
+    fn length(answer: &Content) -> usize {
+        let (epoch, seq) = (Epoch::NIL, u64::MAX / 2);
+        let frame = match answer.clone() {
+            Content::Sums(content) => Frame::Sums(ProbeAnswer { epoch, seq, content }),
+            Content::Figures(content) => Frame::Figures(ProbeAnswer { epoch, seq, content }),
+        };
+        frame.encode(Wire::UP).len()
     }
 
     fn sku(n: i64) -> Sku {

@@ -61,6 +61,11 @@ struct Lost {
     bytes: usize,
     /// When a frame of that size is tried again, in running time.
     again_ms: u64,
+    /// A smaller frame has arrived since, so the size is to blame. Before that it may be the receiver,
+    /// which cannot write what it is sent.
+    is_shown: bool,
+    /// A small frame was lost since, so the size is not to blame.
+    is_excused: bool,
 }
 
 impl FrameSize {
@@ -89,7 +94,8 @@ impl FrameSize {
         let (passes, lost) = (limit.passes, limit.lost.min(FRAME_BYTES_MAX));
         if lost > SMALL && passes < lost {
             self.proven = passes;
-            self.lost = Some(Lost { bytes: lost, again_ms: now_ms + FRAME_TRIAL_MS });
+            let again_ms = now_ms + FRAME_TRIAL_MS;
+            self.lost = Some(Lost { bytes: lost, again_ms, is_shown: true, is_excused: false });
             self.failures = 1;
         }
         self
@@ -98,7 +104,7 @@ impl FrameSize {
     /// The limit of the way, if it has one.
     pub fn known(&self) -> Option<FrameLimit> {
         let passes = if self.proven == 0 { 0 } else { SIZES[index(self.proven)] };
-        self.lost.map(|lost| FrameLimit { passes: passes.min(lost.bytes - 1), lost: lost.bytes })
+        self.lost_bytes().map(|lost| FrameLimit { passes: passes.min(lost - 1), lost })
     }
 
     /// The bytes that the next frame may have.
@@ -114,6 +120,11 @@ impl FrameSize {
         SIZES[wanted.min(below.saturating_sub(1))]
     }
 
+    /// The bytes of a frame that arrives, as far as is known.
+    pub fn safe(&self) -> usize {
+        self.proven.max(SMALL)
+    }
+
     /// Whether a frame is larger than what is known to arrive.
     pub fn is_trial(&self, bytes: usize) -> bool {
         bytes > SMALL && (self.proven == 0 || index(bytes) > index(self.proven))
@@ -126,8 +137,11 @@ impl FrameSize {
             self.cautious_until_ms = 0;
         }
         self.proven = self.proven.max(bytes);
-        if self.lost.is_some_and(|lost| bytes >= lost.bytes) {
-            (self.lost, self.failures) = (None, 0);
+        let is_to_blame = |lost: &Lost| lost.is_shown || !lost.is_excused;
+        self.lost = self.lost.filter(|lost| bytes < lost.bytes && is_to_blame(lost));
+        match &mut self.lost {
+            Some(lost) => lost.is_shown = true,
+            None => self.failures = 0,
         }
     }
 
@@ -135,6 +149,9 @@ impl FrameSize {
     /// lost by accident.
     pub fn handle_lost(&mut self, bytes: usize, now_ms: u64) {
         if bytes <= SMALL {
+            if let Some(lost) = &mut self.lost {
+                lost.is_excused = true;
+            }
             return;
         }
         if !self.is_trial(bytes) {
@@ -149,7 +166,8 @@ impl FrameSize {
         let wait_ms = FRAME_TRIAL_MS << self.failures.min(16);
         self.failures += 1;
         let again_ms = now_ms + wait_ms.min(FRAME_TRIAL_MS_MAX);
-        self.lost = Some(Lost { bytes, again_ms });
+        let is_shown = self.lost.is_some_and(|lost| lost.is_shown);
+        self.lost = Some(Lost { bytes, again_ms, is_shown, is_excused: false });
     }
 
     /// A frame was under way when the connection was closed or fell silent: by accident, such as a
@@ -166,10 +184,23 @@ impl FrameSize {
             (self.doubtful, self.cautious_until_ms) = (None, 0);
         } else if self.doubtful.is_some() || is_lower {
             self.handle_lost(bytes, now_ms);
+            self.show();
         } else {
             self.doubtful = Some(bytes);
             self.cautious_until_ms = now_ms + FRAME_CAUTION_MS;
         }
+    }
+
+    /// The size of the frame that was lost is to blame.
+    pub fn show(&mut self) {
+        if let Some(lost) = &mut self.lost {
+            lost.is_shown = true;
+        }
+    }
+
+    /// Whether a frame was lost, for its size or not.
+    pub fn is_limited(&self) -> bool {
+        self.lost.is_some()
     }
 
     /// The connection broke by itself over a frame that was to show whether there is a limit: it is not
@@ -192,9 +223,9 @@ impl FrameSize {
         Some(bytes.min(FRAME_BYTES_MAX))
     }
 
-    /// The size of the frames that do not arrive, if there are any.
+    /// The size of the frames that do not arrive although smaller ones do, if there are any.
     pub fn lost_bytes(&self) -> Option<usize> {
-        self.lost.map(|lost| lost.bytes)
+        self.lost.filter(|lost| lost.is_shown).map(|lost| lost.bytes)
     }
 }
 
@@ -278,6 +309,7 @@ mod tests {
         assert_eq!(size.limit(0), FRAME_BYTES_MAX);
         size.handle_lost(20_000, 0);
         assert!(size.limit(0) < 20_000, "the broker has a limit now");
+        size.handle_arrived(7_900);
         assert_eq!(size.lost_bytes(), Some(20_000));
     }
 
@@ -375,6 +407,21 @@ mod tests {
             send(&mut size, 100_000, usize::MAX, later_ms + FRAME_TRIAL_MS_MAX);
             assert_eq!(size.known(), None);
         }
+    }
+
+    #[test]
+    fn a_receiver_that_takes_nothing_has_no_limit() {
+        let mut size = FrameSize::trusting();
+        for bytes in [30_000, 16_128, 7_936, 3_840, 1_792, 960, 960] {
+            size.handle_lost(bytes, 0);
+            assert_eq!((size.lost_bytes(), size.known()), (None, None), "nothing has arrived");
+        }
+        assert_eq!(size.limit(0), SMALL, "what is lost costs little meanwhile");
+        size.handle_arrived(200);
+        assert_eq!((size.lost_bytes(), size.limit(0)), (None, FRAME_BYTES_MAX));
+        size.handle_lost(30_000, 0);
+        size.handle_arrived(200);
+        assert_eq!(size.lost_bytes(), Some(30_000), "a small one has arrived");
     }
 
     #[test]

@@ -176,6 +176,7 @@ fn vectors_of(folder: &str, wire: Wire) -> Vec<Vector> {
         ("entries-one", one()),
         ("entries-odd", odd()),
         ("entries-clock", without_clock()),
+        ("entries-undone", undone()),
         ("entries-uuids", uuids()),
         ("entries-steps", steps()),
         ("entries-texts", texts()),
@@ -283,6 +284,19 @@ fn one() -> Vec<Entry> {
         at_ms: 0,
         ..entry_of(1, Kind::Restock, "x", (1, 0), ("", "r"))
     }]
+}
+
+/// Counts that are undone, and a restock.
+fn undone() -> Vec<Entry> {
+    vec![
+        entry_of(1, Kind::Restock, "A", (9, 0), ("", "in-1")),
+        entry_of(2, Kind::Count, "A", (-3, 0), ("", "count-1")),
+        entry_of(3, Kind::CountRollback, "A", (3, 0), ("", "back-1")),
+        entry_of(4, Kind::Count, "A", (2, 0), ("", "count-2")),
+        entry_of(5, Kind::CountRollback, "A", (-2, 0), ("", "back-2")),
+        entry_of(6, Kind::Restock, "A", (4, 0), ("po-7", "in-2")),
+        entry_of(7, Kind::Rollback, "A", (-4, 0), ("po-7", "back-3")),
+    ]
 }
 
 /// From a start in 1970, then with a clock that was set.

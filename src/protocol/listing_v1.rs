@@ -14,10 +14,12 @@ pub(super) struct ListingV1 {
 impl From<&Listing> for ListingV1 {
     /// A barcode with another content than 1 is left out: the gateway would take a carton for a
     /// single piece.
-    fn from(Listing { sku, name, barcodes, .. }: &Listing) -> Self {
+    fn from(listing: &Listing) -> Self {
+        let Listing { sku, name, barcodes, .. } = listing;
         let single = barcodes.iter().filter(|barcode| barcode.content == 1);
         let barcodes = single.map(|barcode| barcode.code.clone()).collect();
-        Self { sku: sku.clone(), name: name.clone(), barcodes }
+        let name = name.clone().filter(|_| listing.is_listed());
+        Self { sku: sku.clone(), name, barcodes }
     }
 }
 
@@ -46,7 +48,11 @@ mod tests {
             ..Listing::removed(Sku::parse("40-PEN").unwrap())
         };
         let read = Listing::from(ListingV1::from(&listing));
-        assert_eq!((read.name, read.unit), (listing.name, None));
+        assert_eq!((read.name, read.unit), (listing.name.clone(), None));
         assert_eq!(read.barcodes, [Barcode::single("4006381333931")]);
+        let removed =
+            Listing { decimals: listing.decimals, ..Listing::removed(listing.sku) }.sent();
+        assert_eq!(removed.name.as_deref(), Some(""));
+        assert_eq!(Listing::from(ListingV1::from(&removed)).name, None);
     }
 }

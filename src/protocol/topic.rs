@@ -47,6 +47,11 @@ pub fn topic_filter(channel: Channel) -> String {
     format!("{PREFIX}+/+/{channel}")
 }
 
+/// A filter whose messages the broker distributes among the clients of a group.
+pub fn shared_filter(group: &str, filter: &str) -> String {
+    format!("$share/{group}/{filter}")
+}
+
 /// Reads a topic; `None` if it is not a gateway's.
 pub fn parse_topic(topic: &str) -> Option<(GatewayId, Channel)> {
     let mut levels = topic.strip_prefix(PREFIX)?.split('/');

@@ -5,12 +5,15 @@
 
 mod binding;
 mod checkpoints;
+mod link_state;
+mod progress;
 mod size_trials;
 
 use std::collections::VecDeque;
 
 use uuid::Uuid;
 
+use self::progress::Progress;
 use super::drift::{Content, Part};
 use super::frame::{Catalogue, Frame, Held, Refused, Resume, Transfers};
 use super::window::{Trial, Window};
@@ -35,6 +38,7 @@ pub struct Uplink {
     ledger_seq: Seq,
     /// How far what the hub sent is applied.
     taken: Taken,
+    progress: Progress,
     /// What was last reported of `taken` since the hub named its position, in a frame after the
     /// entries concerned.
     reported: Option<Taken>,
@@ -142,6 +146,7 @@ impl Uplink {
             foreign: None,
             ledger_seq,
             taken: Taken::default(),
+            progress: Progress::default(),
             reported: None,
             taken_in_greeting: Taken::default(),
             sent_seq: 0,
@@ -173,6 +178,7 @@ impl Uplink {
         self.unanswered.clear();
         self.greet_at_ms = now_ms;
         self.vouched_seq = 0;
+        self.progress.begin(now_ms);
     }
 
     /// The connection to the broker is lost.
@@ -283,6 +289,10 @@ impl Uplink {
             self.behind = Some(acked_seq);
             return None;
         }
+        if self.refusal.is_some() {
+            self.progress.begin(now_ms);
+        }
+        self.progress.confirm(acked_seq, now_ms);
         self.phase = Phase::Streaming;
         (self.refusal, self.is_held) = (None, false);
         // A hub that was away has lost frames of any size.
@@ -321,6 +331,7 @@ impl Uplink {
             return None;
         }
         self.window.acknowledge(acked_seq);
+        self.progress.confirm(acked_seq, now_ms);
         let is_idle = self.window.is_empty() && self.unanswered.is_empty();
         let wait_ms = if is_idle { HUB_GREETING_MS } else { HUB_ANSWER_MS };
         self.greet_at_ms = now_ms + wait_ms;
@@ -340,6 +351,7 @@ impl Uplink {
         if self.phase == Phase::Disconnected {
             return None;
         }
+        self.progress.watch(self.ledger_seq, now_ms);
         if let Some(hub_seq) = self.behind.take() {
             return Some(Step::ReportShorterLedger { hub_seq });
         }
@@ -419,26 +431,6 @@ impl Uplink {
     pub fn deadline_ms(&self) -> Option<u64> {
         let trial_at_ms = self.trial_at_ms().unwrap_or(u64::MAX);
         (self.phase != Phase::Disconnected).then_some(self.greet_at_ms.min(trial_at_ms))
-    }
-
-    /// The number of frames that wait for an acknowledgement.
-    pub fn frames_under_way(&self) -> usize {
-        self.window.len()
-    }
-
-    /// Whether the hub itself has answered on this connection, and still does.
-    pub fn is_online(&self) -> bool {
-        self.phase == Phase::Streaming
-    }
-
-    /// The reason for not being online, as far as it concerns the hub.
-    pub fn reason(&self) -> String {
-        match &self.refusal {
-            Some(reason) if self.is_held => format!("the hub holds this gateway: {reason}"),
-            Some(refusal) => format!("the hub refuses this database: {refusal}"),
-            None if self.unanswered.len() > 1 => "the broker answers, the hub does not".into(),
-            None => "waiting for the hub's first answer".into(),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 use super::binding::FOREIGN_SHOWN_MS;
 use super::*;
-use crate::limits::{FRAME_ENTRIES_MAX, WINDOW_FRAMES};
+use crate::limits::{FRAME_ENTRIES_MAX, HUB_PROGRESS_MS, WINDOW_FRAMES};
 use crate::protocol::drift::Figures;
 use crate::protocol::frame::{Bound, Entries, Held, Hello, Position, Probe, TakenUpTo};
 use crate::stock::{
@@ -328,6 +328,31 @@ fn an_unanswered_hub_is_greeted_and_then_counts_as_offline() {
         }
     }
     assert_eq!(uplink.poll(asked_at), Some(send(7, 10)));
+}
+
+/// As with two hubs that share the frames of one broker, of which only one keeps the books.
+#[test]
+fn a_hub_that_answers_and_confirms_nothing_counts_as_offline() {
+    let mut uplink = online(10);
+    let mut now_ms = 0;
+    uplink.sent(10, now_ms);
+    while now_ms < HUB_PROGRESS_MS {
+        assert!(uplink.is_online(), "after {now_ms} ms");
+        now_ms += HUB_ANSWER_MS;
+        let nonce = greeting_nonce(uplink.poll(now_ms));
+        uplink.handle_frame(resume(0, nonce), now_ms);
+        assert_eq!(uplink.poll(now_ms), Some(send(0, 10)));
+        uplink.sent(10, now_ms);
+    }
+    assert!(!uplink.is_online());
+    assert_eq!(uplink.reason(), "the hub answers, but confirms no entry");
+    uplink.handle_frame(ack(10), now_ms);
+    uplink.poll(now_ms);
+    assert!(uplink.is_online());
+    uplink.poll(now_ms + HUB_PROGRESS_MS);
+    uplink.handle_committed(11, Taken::default());
+    uplink.poll(now_ms + HUB_PROGRESS_MS + 1);
+    assert!(uplink.is_online(), "nothing has waited before");
 }
 
 #[test]

@@ -99,6 +99,11 @@ impl Window {
         self.size.limit(now_ms)
     }
 
+    /// The bytes of a frame that arrives, as far as is known.
+    pub fn safe_bytes(&self) -> usize {
+        self.size.safe()
+    }
+
     /// How many entries to read for it: somewhat more than fit.
     pub fn entries_wanted(&self) -> usize {
         let wanted = usize::try_from(self.entries * 3).unwrap_or(FRAME_ENTRIES_MAX);
@@ -127,18 +132,21 @@ impl Window {
 
     /// The broker has closed the connection over the frame that was tried, or it has broken by itself.
     pub(super) fn handle_cut_over(&mut self, bytes: usize, is_cut: bool, now_ms: u64) {
-        match self.size.known() {
-            Some(_) => self.size.handle_lost(bytes, now_ms),
-            None if is_cut => self.size.handle_doubtful(bytes, now_ms),
-            None => self.size.handle_undecided(),
+        match is_cut {
+            _ if self.size.is_limited() => self.size.handle_lost(bytes, now_ms),
+            true => self.size.handle_doubtful(bytes, now_ms),
+            false => self.size.handle_undecided(),
         }
     }
 
-    /// The frame that was tried has arrived, or is lost.
+    /// The greeting that was tried has arrived, or is lost though a small one has arrived.
     pub(super) fn handle_tried(&mut self, bytes: usize, has_arrived: bool, now_ms: u64) {
         match has_arrived {
             true => self.size.handle_arrived(bytes),
-            false => self.size.handle_lost(bytes, now_ms),
+            false => {
+                self.size.handle_lost(bytes, now_ms);
+                self.size.show();
+            }
         }
     }
 

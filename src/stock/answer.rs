@@ -1,5 +1,6 @@
 //! The answer of the engine to a command.
 
+use super::decimals::Decimals;
 use super::record::Outcome;
 use super::request_kind::RequestKind;
 use super::types::{RequestId, Sku};
@@ -20,6 +21,9 @@ pub struct Decided {
     pub request_id: RequestId,
     /// The reservation that the command made or extended.
     pub reservation: Option<RequestId>,
+    /// The decimals in which a repeated refusal was decided, if the catalogue has changed those of its
+    /// SKU since.
+    pub decimals: Option<Decimals>,
 }
 
 /// Why a command was not decided. Nothing is recorded of it, so it may be sent again.

@@ -17,6 +17,8 @@ pub struct Catalogue {
     labels: HashMap<Sku, Label>,
     /// How many SKUs have decimals.
     with_decimals: usize,
+    /// How many of the labels are those of listed SKUs.
+    listed: usize,
     /// Whether listings were lost to damage and the hub has to send them again.
     has_gaps: bool,
     text: CatalogueText,
@@ -42,7 +44,7 @@ impl Label {
 
     /// Whether the catalogue lists the SKU. One that it lists no more keeps the decimals of its
     /// entries, and nothing else.
-    pub(super) fn is_listed(&self) -> bool {
+    pub(crate) fn is_listed(&self) -> bool {
         !self.text.is_empty() || self.decimals == Decimals::default()
     }
 
@@ -93,12 +95,28 @@ impl Catalogue {
             let label = listing.name.is_some().then(|| Label::new(listing));
             self.text.set(listing);
             self.with_decimals += usize::from(has_decimals(label.as_ref()));
+            self.listed += usize::from(label.as_ref().is_some_and(Label::is_listed));
             let before = match label {
                 Some(label) => self.labels.insert(listing.sku.clone(), label),
                 None => self.labels.remove(&listing.sku),
             };
             self.with_decimals -= usize::from(has_decimals(before.as_ref()));
+            self.listed -= usize::from(before.as_ref().is_some_and(Label::is_listed));
         }
+    }
+
+    /// The SKUs whose items these listings change: what is called, counted or written in another way.
+    pub fn relisted_by(&self, listings: &[Listing]) -> Vec<Sku> {
+        let relisted = listings.iter().filter(|listing| !self.shows(listing));
+        relisted.map(|listing| listing.sku.clone()).collect()
+    }
+
+    fn shows(&self, listing: &Listing) -> bool {
+        let label = self.label(listing.sku.as_str());
+        let name = listing.name.as_deref().filter(|name| !name.is_empty());
+        label.and_then(Label::name) == name
+            && label.and_then(Label::unit) == listing.unit.as_deref()
+            && label.map(Label::decimals).unwrap_or_default() == listing.decimals
     }
 
     /// The same catalogue, of which listings were lost.
@@ -132,7 +150,12 @@ impl Catalogue {
 
     /// The number of listed SKUs.
     pub fn count(&self) -> usize {
-        self.labels.len()
+        self.listed
+    }
+
+    /// Whether it holds nothing, not even the decimals of SKUs that it lists no more.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
     }
 
     /// The texts as they are now, for a search that holds no lock.

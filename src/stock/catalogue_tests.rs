@@ -1,6 +1,6 @@
 use super::*;
 use crate::clock::Now;
-use crate::stock::{Listing, Stock, Taken};
+use crate::stock::{Decimals, Listing, Stock, Taken};
 
 #[test]
 fn a_listed_sku_becomes_known_without_stock_and_without_an_entry() {
@@ -31,6 +31,49 @@ fn a_removed_listing_makes_no_sku_known() {
     gone.listings[0].name = None;
     assert!(take(&mut stock, &gone));
     assert_eq!((stock.item("A"), stock.taken().catalogue), (None, 1));
+    let three = Decimals::try_from(3).unwrap();
+    let mut gone = update(1, 2, &["KG"]);
+    gone.listings[0] = Listing { name: None, decimals: three, ..gone.listings[0].clone() }.sent();
+    assert!(take(&mut stock, &gone));
+    assert_eq!((stock.item("KG"), stock.taken().catalogue), (None, 2));
+    assert_eq!(
+        stock.catalogue().decimals("KG"),
+        three,
+        "it is booked in these, should it come back"
+    );
+}
+
+#[test]
+fn a_listing_without_a_name_makes_its_sku_known_whatever_its_decimals() {
+    for decimals in Decimals::all() {
+        let mut stock = Stock::default();
+        let mut nameless = update(0, 1, &["A"]);
+        let listing = &mut nameless.listings[0];
+        *listing = Listing { name: Some(String::new()), decimals, ..listing.clone() }.sent();
+        assert!(take(&mut stock, &nameless));
+        assert_eq!(stock.item("A"), Some(Item::default()), "{decimals:?}");
+    }
+}
+
+#[test]
+fn listings_that_change_an_item_are_told_from_others() {
+    let mut stock = Stock::default();
+    let by = |stock: &Stock, update: &CatalogueUpdate| {
+        let relisted = stock.catalogue().relisted_by(&update.listings);
+        relisted.iter().map(|sku| sku.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let first = update(0, 1, &["A", "B", "C", "D", "E"]);
+    assert_eq!(by(&stock, &first), ["A", "B", "C", "D", "E"]);
+    take(&mut stock, &first);
+    assert_eq!(by(&stock, &first), [""; 0]);
+    let mut next = update(1, 2, &["A", "B", "C", "D", "E"]);
+    next.listings[0].barcodes.push(crate::stock::Barcode::single("4006381333931"));
+    next.listings[1].name = Some("renamed".into());
+    next.listings[2].unit = Some("kg".into());
+    next.listings[3].decimals = Decimals::MOST;
+    next.listings[4].name = None;
+    next.listings.push(Listing::removed(Sku::parse("F").unwrap()));
+    assert_eq!(by(&stock, &next), ["B", "C", "D", "E"]);
 }
 
 fn take(stock: &mut Stock, update: &CatalogueUpdate) -> bool {

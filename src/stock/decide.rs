@@ -3,6 +3,7 @@
 
 use super::answer::{CommandAnswer, Decided, Undecided};
 use super::command::{Action, Command};
+use super::decimals::Decimals;
 use super::decision::{Decision, Effect};
 use super::draft::Draft;
 use super::record::{Applied, Outcome, Refusal, RequestRecord, RequestRecords};
@@ -35,12 +36,7 @@ impl Draft<'_> {
         records: &R,
     ) -> Result<CommandAnswer, R::Error> {
         if let Some(record) = self.record(&command.request_id, records)? {
-            let earlier = self.refused_before_decimals(command, &record);
-            return Ok(repeat(
-                earlier.as_ref().unwrap_or(command),
-                record,
-                command.request_id.clone(),
-            ));
+            return Ok(self.repeat(command, record));
         }
         if let Some(sku) = self.read_in_other_decimals(command) {
             return Ok(Err(Undecided::DecimalsChanged { sku: sku.clone() }));
@@ -75,25 +71,67 @@ impl Draft<'_> {
         command.action.skus().find(is_new)
     }
 
-    /// The command as it was read before the catalogue gave its SKUs decimals, if it was refused then,
-    /// because nobody knew them. It is refused again when it is repeated.
-    fn refused_before_decimals(
+    /// Answers a command whose request id was decided before.
+    fn repeat(&self, command: &Command, record: RequestRecord) -> CommandAnswer {
+        let request_id = command.request_id.clone();
+        if command.has_fingerprint(record.fingerprint) {
+            return Ok(replay(command, record, request_id, None));
+        }
+        match self.refused_in(command, &record) {
+            Some(decimals) => Ok(replay(command, record, request_id, Some(decimals))),
+            None => Err(Undecided::IdempotencyConflict { request_id, kind: record.kind }),
+        }
+    }
+
+    /// The decimals in which a command was refused, if the catalogue gave all its SKUs, or the one that
+    /// was refused, other decimals afterwards. Its numbers are the same still.
+    fn refused_in(&self, command: &Command, record: &RequestRecord) -> Option<Decimals> {
+        let refusal = record.outcome.as_ref().err()?;
+        command.read_by?;
+        Decimals::all().find(|earlier| {
+            [None, refusal.sku()].into_iter().any(|only| {
+                let is_meant = |sku: &Sku| only.is_none_or(|only| only == sku);
+                let may_differ = |sku: &Sku| self.may_have_had(*earlier, sku, refusal);
+                self.read_in(command, *earlier, |sku| is_meant(sku) && may_differ(sku))
+                    .has_fingerprint(record.fingerprint)
+            })
+        })
+    }
+
+    /// Whether a SKU may have had these decimals when a request was refused. They change only as long as
+    /// it has no entries, and are none before it is listed. Without such bounds, ten would be taken for
+    /// one with another decimal.
+    fn may_have_had(&self, decimals: Decimals, sku: &Sku, refusal: &Refusal) -> bool {
+        let none = Decimals::default();
+        let was_unknown = matches!(refusal, Refusal::UnknownSku { .. });
+        let had_no_stock = matches!(refusal, Refusal::InsufficientStock { available: 0, .. });
+        if decimals == none && (was_unknown || had_no_stock) {
+            return true;
+        }
+        let has_no_entries = || self.item(sku).is_some_and(|item| item.version == 0);
+        !was_unknown && self.decimals(sku) != none && has_no_entries()
+    }
+
+    /// A command as it is read if some of its SKUs have these decimals. What they cannot say was read in
+    /// those of today.
+    fn read_in(
         &self,
         command: &Command,
-        record: &RequestRecord,
-    ) -> Option<Command> {
-        record.outcome.as_ref().err()?;
-        let mut earlier = command.clone();
-        let (Action::Deduct { lines, .. } | Action::Reserve { lines, .. }) = &mut earlier.action
-        else {
-            return None;
+        decimals: Decimals,
+        is_meant: impl Fn(&Sku) -> bool,
+    ) -> Command {
+        let units = |sku: &Sku, units: i64| {
+            let units = self.decimals(sku).rescaled(units.unsigned_abs(), decimals);
+            units.and_then(Quantity::of_sum).filter(|_| is_meant(sku))
         };
-        for line in lines {
-            let (units, one) =
-                (line.quantity.units().unsigned_abs(), self.decimals(&line.sku).one());
-            line.quantity = Quantity::of_sum(units / one).filter(|_| units % one == 0)?;
+        let mut read = command.clone();
+        if let Action::Count { sku, counted, .. } = &mut read.action {
+            *counted = units(sku, *counted).map_or(*counted, Quantity::units);
         }
-        Some(earlier).filter(|earlier| earlier.has_fingerprint(record.fingerprint))
+        for line in read.action.lines_mut().into_iter().flatten() {
+            line.quantity = units(&line.sku, line.quantity.units()).unwrap_or(line.quantity);
+        }
+        read
     }
 
     fn carry_out<R: RequestRecords>(
@@ -162,7 +200,7 @@ impl Draft<'_> {
     ) -> Result<CommandAnswer, R::Error> {
         let refusal = match self.record(&ending.request_id, records)? {
             Some(record) if command.has_fingerprint(record.fingerprint) => {
-                return Ok(repeat(command, record, ending.request_id));
+                return Ok(Ok(replay(command, record, ending.request_id, None)));
             }
             Some(_) => Refusal::ReservationEnded { reservation, ending },
             // The closing request was pruned just before the reservation itself will be.
@@ -209,16 +247,18 @@ impl Action {
 fn decided(command: &Command, outcome: Outcome) -> Decided {
     let request_id = command.request_id.clone();
     let reservation = command.action.reservation(&request_id);
-    Decided { outcome, replayed: false, request_id, reservation }
+    Decided { outcome, replayed: false, request_id, reservation, decimals: None }
 }
 
-/// Answers a command whose request id was decided before.
-fn repeat(command: &Command, record: RequestRecord, request_id: RequestId) -> CommandAnswer {
-    if !command.has_fingerprint(record.fingerprint) {
-        return Err(Undecided::IdempotencyConflict { request_id, kind: record.kind });
-    }
+/// The outcome of a request again. `decimals` are those of a refusal, if they were others then.
+fn replay(
+    command: &Command,
+    record: RequestRecord,
+    request_id: RequestId,
+    decimals: Option<Decimals>,
+) -> Decided {
     let reservation = command.action.reservation(&request_id);
-    Ok(Decided { outcome: record.outcome, replayed: true, request_id, reservation })
+    Decided { outcome: record.outcome, replayed: true, request_id, reservation, decimals }
 }
 
 #[cfg(test)]

@@ -377,6 +377,54 @@ fn a_refusal_is_repeated_after_its_sku_was_given_decimals() {
     assert!(matches!(other, Err(Undecided::IdempotencyConflict { .. })), "{other:?}");
 }
 
+/// Each request says the same number before and after the catalogue changes the decimals of `A`.
+#[test]
+fn a_refusal_is_repeated_whatever_decimals_its_skus_are_given() {
+    let count = |counted| Action::Count { sku: Sku::parse("A").unwrap(), counted, trace: None };
+    let deduct = |lines: &[(&str, u64)]| Action::Deduct { order_id: None, lines: to_lines(lines) };
+    let rollback =
+        |units| Action::Rollback { of: id("never"), lines: Some(to_lines(&[("A", units)])) };
+    for (earlier, first, later, again) in [
+        (None, count(3), 2, count(300)),
+        (Some(2), deduct(&[("A", 125)]), 3, deduct(&[("A", 1_250)])),
+        (Some(3), deduct(&[("A", 1_250)]), 2, deduct(&[("A", 125)])),
+        (Some(0), deduct(&[("A", 5)]), 2, deduct(&[("A", 500)])),
+        (None, deduct(&[("S", 7), ("A", 5)]), 1, deduct(&[("A", 50), ("S", 7)])),
+        (None, rollback(2), 6, rollback(2_000_000)),
+    ] {
+        let mut shop = Shop::default();
+        shop.decide(&[restock("in", "S", 9)]);
+        let listed = earlier.map(|decimals| by_weight("A", decimals)).into_iter().collect();
+        update_catalogue(&mut shop, (0, 7), listed);
+        let send = |action: &Action, read_by| Command { read_by, ..command("r", action.clone()) };
+        let before = shop.decide(&[send(&first, Some(7))]).remove(0).unwrap();
+        assert!(before.outcome.is_err() && before.decimals.is_none(), "{before:?}");
+        update_catalogue(&mut shop, (7, 8), vec![by_weight("A", later)]);
+        let after = shop.decide(&[send(&again, Some(8))]).remove(0).unwrap();
+        let decimals = Decimals::try_from(earlier.unwrap_or(0)).ok();
+        assert_eq!((after.replayed, after.decimals), (true, decimals), "{again:?}");
+        assert_eq!(after.outcome, before.outcome);
+        // Whole numbers of the smallest unit are another request.
+        let units = shop.decide(&[send(&again, None)]).remove(0);
+        assert!(matches!(units, Err(Undecided::IdempotencyConflict { .. })), "{units:?}");
+    }
+}
+
+#[test]
+fn ten_is_not_one_with_another_decimal() {
+    let mut shop = Shop::default();
+    update_catalogue(&mut shop, (0, 7), vec![by_weight("KG", 2), by_weight("LISTED", 0)]);
+    shop.decide(&[restock("in", "KG", 500), restock("pieces", "A", 9)]);
+    for sku in ["KG", "A", "NOPE", "LISTED"] {
+        let send = |units| Command { read_by: Some(7), ..deduct(sku, sku, units) };
+        assert!(shop.decide(&[send(1_000)]).remove(0).unwrap().outcome.is_err(), "{sku}");
+        for units in [1, 10, 100, 10_000, 100_000] {
+            let other = shop.decide(&[send(units)]).remove(0);
+            assert!(matches!(other, Err(Undecided::IdempotencyConflict { .. })), "{sku} {units}");
+        }
+    }
+}
+
 fn by_weight(sku: &str, decimals: u8) -> Listing {
     Listing {
         sku: Sku::parse(sku).unwrap(),
@@ -425,6 +473,8 @@ fn a_count_is_rolled_back_in_either_direction() {
         let first = shop.decide(&[rollback("undo")]).remove(0).unwrap().outcome;
         assert_eq!(first.is_ok(), counted != 9, "there is something to undo");
         assert_eq!(shop.stock.item("A").unwrap().on_hand, after);
+        let undone = shop.ledger.iter().filter(|posted| posted.entry.kind == Kind::CountRollback);
+        assert_eq!(undone.count(), usize::from(counted != 9), "it says that it undoes a count");
         let refused = refusal(&mut shop, rollback("again"));
         assert!(matches!(refused, Refusal::ExceedsDeduction { .. }), "{refused:?}");
         shop.check();
@@ -469,6 +519,10 @@ fn id(text: &str) -> RequestId {
 
 fn one(sku: &str, units: u64) -> Vec<Line> {
     vec![Line::new(Sku::parse(sku).unwrap(), Quantity::of_line(units).unwrap())]
+}
+
+fn to_lines(lines: &[(&str, u64)]) -> Vec<Line> {
+    lines.iter().flat_map(|(sku, units)| one(sku, *units)).collect()
 }
 
 fn command(name: &str, action: Action) -> Command {

@@ -168,6 +168,14 @@ impl Amount<i128> {
     pub fn sum(units: i128, decimals: Decimals) -> Self {
         Self { units, decimals }
     }
+
+    /// The sum of amounts of any decimals, which is exact.
+    pub fn total(amounts: impl Iterator<Item = Amount>) -> Self {
+        let scaled = |Amount { units, decimals }: Amount| {
+            i128::from(units) * i128::from(Decimals::MOST.one() / decimals.one())
+        };
+        Self::sum(amounts.map(scaled).sum(), Decimals::MOST)
+    }
 }
 
 impl Amount {

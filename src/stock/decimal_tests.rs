@@ -135,3 +135,12 @@ proptest! {
         prop_assert!(!text.ends_with('.') && (text == "0" || !text.starts_with('0') || text.starts_with("0.")));
     }
 }
+
+#[test]
+fn a_total_of_several_decimals_is_exact() {
+    let of = |units: i64, decimals: u8| Amount::new(units, Decimals::try_from(decimals).unwrap());
+    let total = |amounts: &[Amount]| Amount::total(amounts.iter().copied()).to_string();
+    assert_eq!(total(&[of(1_500, 3), of(2, 0), of(-1, 6)]), "3.499999");
+    assert_eq!(total(&[of(9_007_199_254_740_991, 0), of(1, 0)]), "9007199254740992");
+    assert_eq!(total(&[]), "0");
+}

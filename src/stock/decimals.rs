@@ -28,6 +28,20 @@ impl Decimals {
     /// As many as a quantity can have, in which figures of any decimals can be compared.
     pub const MOST: Self = Self(Self::MAX);
 
+    /// All that there are, the fewest first.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        (0..=Self::MAX).map(Self)
+    }
+
+    /// Units of these decimals in those of others; `None` if they are no whole number there.
+    pub(super) fn rescaled(self, units: u64, to: Self) -> Option<u64> {
+        let step = Self(self.0.abs_diff(to.0)).one();
+        match to > self {
+            true => units.checked_mul(step),
+            false => units.is_multiple_of(step).then_some(units / step),
+        }
+    }
+
     /// How many of the smallest unit make one: 1,000 with three decimals.
     pub fn one(self) -> u64 {
         10_u64.pow(self.0.into())
@@ -37,6 +51,16 @@ impl Decimals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_are_exact_in_other_decimals_or_none() {
+        let [two, three] = [2, 3].map(|count| Decimals::try_from(count).unwrap());
+        assert_eq!(two.rescaled(125, three), Some(1_250));
+        assert_eq!(three.rescaled(1_250, two), Some(125));
+        assert_eq!(three.rescaled(1_255, two), None);
+        assert_eq!(two.rescaled(u64::MAX, three), None);
+        assert_eq!(Decimals::all().last(), Some(Decimals::MOST));
+    }
 
     #[test]
     fn a_quantity_has_at_most_six_decimals() {

@@ -29,7 +29,8 @@ pub struct Draft<'a> {
     pub(super) reservation_ttl_s: u64,
     pub(super) changes: Changes,
     holds: BTreeMap<RequestId, Option<Hold>>,
-    /// Reservations opened less those closed, those beside the stock, and the same of their lines.
+    /// Reservations opened less those closed, those beside the stock, and the same of what their
+    /// lines count for.
     opened: (isize, isize),
 }
 
@@ -221,22 +222,22 @@ impl<'a> Draft<'a> {
         self.stock.hold_count().saturating_add_signed(self.opened.0)
     }
 
-    /// Lines of open reservations, this batch included.
-    pub(super) fn held_lines(&self) -> usize {
-        self.stock.holds.line_count().saturating_add_signed(self.opened.1)
+    /// What the lines of open reservations count for, this batch included.
+    pub(super) fn held_weight(&self) -> usize {
+        self.stock.holds.weight().saturating_add_signed(self.opened.1)
     }
 
     pub(super) fn open(&mut self, id: RequestId, hold: Hold) {
         self.opened.0 += 1;
-        self.opened.1 += hold.lines.len().cast_signed();
+        self.opened.1 += hold.weight().cast_signed();
         self.holds.insert(id, Some(hold));
     }
 
     /// Replaces an open reservation and its record.
     pub(super) fn replace(&mut self, replacement: Replacement) {
         let Replacement { reservation, hold, record, .. } = replacement;
-        let lines = self.hold(&reservation).map_or(0, |before| before.lines.len());
-        self.opened.1 += hold.lines.len().cast_signed() - lines.cast_signed();
+        let before = self.hold(&reservation).map_or(0, Hold::weight);
+        self.opened.1 += hold.weight().cast_signed() - before.cast_signed();
         self.remember(reservation.clone(), record, 0);
         self.holds.insert(reservation, Some(hold));
     }
@@ -258,9 +259,9 @@ impl<'a> Draft<'a> {
             Err(error) if R::lost_reason(&error).is_some() => {}
             Err(error) => return Err(error),
         }
-        let lines = self.hold(id).map_or(0, |hold| hold.lines.len());
+        let weight = self.hold(id).map_or(0, Hold::weight);
         self.opened.0 -= 1;
-        self.opened.1 -= lines.cast_signed();
+        self.opened.1 -= weight.cast_signed();
         self.holds.insert(id.clone(), None);
         Ok(())
     }

@@ -5,7 +5,8 @@ use std::convert::Infallible;
 use super::*;
 use crate::limits::RESERVED_LINES_MAX;
 use crate::stock::{
-    Action, Chain, Command, CommandAnswer, Line, Quantity, Refusal, Taken, Undecided,
+    Action, Chain, Command, CommandAnswer, Line, Lot, Quantity, Refusal, Serial, Taken, Trace,
+    Undecided,
 };
 
 const NOW: Now = Now { wall_ms: 0, running_ms: 1_000, trusted: true };
@@ -17,7 +18,7 @@ fn what_is_due_ends_in_parts_oldest_deadline_first() {
     assert_eq!(reserved(&stock), 2);
     assert_eq!(expire(&mut stock, 3), ["r2"], "the other one is not due");
     assert_eq!(expire(&mut stock, 3), [""; 0]);
-    assert_eq!((reserved(&stock), stock.holds.line_count()), (1, 2));
+    assert_eq!((reserved(&stock), stock.holds.weight()), (1, 2));
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn what_is_due_can_be_neither_committed_nor_released() {
 #[test]
 fn the_lines_of_open_reservations_are_bounded() {
     let mut stock = with_holds(&[("r1", 5_000)]);
-    stock.holds.set_line_count(RESERVED_LINES_MAX - 1);
+    stock.holds.set_weight(RESERVED_LINES_MAX - 1);
     let mut draft = Draft::new(&stock, NOW, 900);
     let reserve =
         |skus: &[&str]| Action::Reserve { order_id: None, lines: lines(skus, 1), ttl_s: None };
@@ -58,6 +59,44 @@ fn the_lines_of_open_reservations_are_bounded() {
     assert!(decide(&mut draft, "four", Action::Release { reservation: id("r1") }).is_ok());
     assert!(decide(&mut draft, "five", reserve(&["A", "B"])).is_ok(), "as many as were released");
     assert_eq!(decide(&mut draft, "six", reserve(&["A"])), full);
+}
+
+#[test]
+fn the_lot_and_serial_of_a_reserved_line_count_by_their_length() {
+    let (text, other) = ("x".repeat(64), "y".repeat(64));
+    let traced = |lot: &str, serial: &str| {
+        let trace = Trace::of(Lot::parse(lot).ok(), Serial::parse(serial).ok(), None);
+        let line = Line { trace, ..lines(&["A"], 1).remove(0) };
+        Action::Reserve { order_id: None, lines: vec![line], ttl_s: None }
+    };
+    let full = Err(Undecided::ReservedLinesFull);
+    for (lot, serial, weight) in [("l", "", 2), (&*text, "", 3), (&*text, &*other, 4)] {
+        let mut stock = with_holds(&[("r1", 5_000)]);
+        stock.holds.set_weight(RESERVED_LINES_MAX - weight + 1);
+        let mut draft = Draft::new(&stock, NOW, 900);
+        assert_eq!(decide(&mut draft, "over", traced(lot, serial)), full, "{weight}");
+        stock.holds.set_weight(RESERVED_LINES_MAX - weight);
+        let mut draft = Draft::new(&stock, NOW, 900);
+        assert!(decide(&mut draft, "last", traced(lot, serial)).unwrap().outcome.is_ok());
+        assert_eq!(decide(&mut draft, "next", traced("l", "")), full);
+        assert!(decide(&mut draft, "end", Action::Release { reservation: id("last") }).is_ok());
+        assert!(decide(&mut draft, "again", traced(lot, serial)).unwrap().outcome.is_ok());
+        let changes = draft.finish();
+        stock.holds.set_weight(2);
+        stock.apply(&changes);
+        assert_eq!(stock.holds.weight(), 2 + weight, "only what was not released");
+    }
+}
+
+#[test]
+fn more_than_may_be_reserved_is_loaded_and_ends() {
+    let mut stock = with_holds(&[("r1", 1_000), ("r2", 5_000)]);
+    stock.holds.set_weight(2 * RESERVED_LINES_MAX);
+    assert_eq!(expire(&mut stock, 10), ["r1"]);
+    let mut draft = Draft::new(&stock, NOW, 900);
+    let reserve = Action::Reserve { order_id: None, lines: lines(&["A"], 1), ttl_s: None };
+    assert_eq!(decide(&mut draft, "r3", reserve), Err(Undecided::ReservedLinesFull));
+    assert!(decide(&mut draft, "end", Action::Release { reservation: id("r2") }).is_ok());
 }
 
 #[test]

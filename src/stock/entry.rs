@@ -16,7 +16,7 @@ pub enum Kind {
     Restock = 1,
     /// Cycle count: on hand set to the counted quantity.
     Count = 2,
-    /// A deduction or commit undone, in whole or in part.
+    /// A deduction, commit or restock undone, in whole or in part.
     Rollback = 3,
     /// Units held for an order.
     Reserve = 4,
@@ -30,11 +30,14 @@ pub enum Kind {
     Grant = 8,
     /// Units returned to the hub.
     Recall = 9,
+    /// A count undone. Its number is that of a rollback with a mark, so that a reader of the SQL view
+    /// sees a rollback.
+    CountRollback = 3 + 128,
 }
 
 impl Kind {
-    /// Every kind, at the index of its number.
-    pub const ALL: [Self; 10] = [
+    /// Every kind.
+    pub const ALL: [Self; 11] = [
         Self::Deduct,
         Self::Restock,
         Self::Count,
@@ -45,6 +48,7 @@ impl Kind {
         Self::Expire,
         Self::Grant,
         Self::Recall,
+        Self::CountRollback,
     ];
 
     /// The number on disk and on the wire.
@@ -54,7 +58,7 @@ impl Kind {
 
     /// The kind with this number.
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code)).copied()
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
     /// The name in JSON.
@@ -63,7 +67,7 @@ impl Kind {
             Self::Deduct => "deduct",
             Self::Restock => "restock",
             Self::Count => "count",
-            Self::Rollback => "rollback",
+            Self::Rollback | Self::CountRollback => "rollback",
             Self::Reserve => "reserve",
             Self::Commit => "commit",
             Self::Release => "release",
@@ -71,6 +75,11 @@ impl Kind {
             Self::Grant => "grant",
             Self::Recall => "recall",
         }
+    }
+
+    /// What it undoes, where the name and the sign of the change do not say so.
+    pub fn undoes(self) -> Option<&'static str> {
+        (self == Self::CountRollback).then_some("count")
     }
 }
 
@@ -120,7 +129,7 @@ impl Entry {
             Kind::Deduct | Kind::Recall => change < 0 && reserved == 0,
             Kind::Restock | Kind::Grant => change > 0 && reserved == 0,
             Kind::Count => reserved == 0,
-            Kind::Rollback => change != 0 && reserved == 0,
+            Kind::Rollback | Kind::CountRollback => change != 0 && reserved == 0,
             Kind::Reserve => change == 0 && reserved > 0,
             // What is not taken of a reservation is released with it.
             Kind::Commit => change <= 0 && reserved < 0 && reserved <= change,
@@ -167,9 +176,8 @@ mod tests {
 
     #[test]
     fn kinds_keep_their_numbers() {
-        for (code, kind) in Kind::ALL.into_iter().enumerate() {
-            assert_eq!(usize::from(kind.code()), code);
-            assert_eq!(Kind::from_code(kind.code()), Some(kind));
+        for (code, kind) in (0..10).chain([131]).zip(Kind::ALL) {
+            assert_eq!((kind.code(), Kind::from_code(code)), (code, Some(kind)));
         }
         assert_eq!(Kind::from_code(10), None);
     }
@@ -188,6 +196,7 @@ mod tests {
         assert_eq!(fitting(Kind::Restock), [(2, 0)]);
         assert_eq!(fitting(Kind::Count), [(-2, 0), (0, 0), (2, 0)]);
         assert_eq!(fitting(Kind::Rollback), [(-2, 0), (2, 0)]);
+        assert_eq!(fitting(Kind::CountRollback), [(-2, 0), (2, 0)]);
         assert_eq!(fitting(Kind::Reserve), [(0, 2)]);
         assert_eq!(fitting(Kind::Commit), [(-2, -2), (-1, -2), (0, -2)]);
         assert_eq!(fitting(Kind::Release), [(0, -2)]);

@@ -18,7 +18,7 @@ pub(super) fn fold_into(text: &str, folded: &mut String) {
         return;
     }
     for char in text.chars().flat_map(char::to_lowercase) {
-        match char {
+        match without_accents(char) {
             // Accents that follow their letter.
             '\u{300}'..='\u{36f}' => {}
             'ß' => folded.push_str("ss"),
@@ -30,13 +30,22 @@ pub(super) fn fold_into(text: &str, folded: &mut String) {
                 folded.push(narrow.to_ascii_lowercase());
             }
             '\u{3000}' => folded.push(' '),
-            char if char.is_ascii() => folded.push(char),
-            char => folded.push(PLAIN.get(&char).copied().unwrap_or(char)),
+            char => folded.push(char),
         }
     }
 }
 
-/// Each letter with an accent, and the letter without.
+/// A letter without its accents, of which it may have several.
+fn without_accents(mut char: char) -> char {
+    while !char.is_ascii()
+        && let Some(plain) = PLAIN.get(&char)
+    {
+        char = *plain;
+    }
+    char
+}
+
+/// Each letter with an accent, and the letter without, or with fewer.
 static PLAIN: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
     let group = |group: &'static str| {
         let mut chars = group.chars();
@@ -53,11 +62,34 @@ const ACCENTED: &str = "\
     oòóôõöøōŏőơǒǫǭȍȏȫȭȯȱṍṏṑṓọỏốồổỗộớờởỡợ pṕṗ rŕŗřȑȓṙṛṝṟ sśŝşšșṡṣṥṧṩ tţťŧțṫṭṯṱẗ \
     uùúûüũūŭůűųưǔǖǘǚǜȕȗṳṵṷṹṻụủứừửữự vṽṿ wŵẁẃẅẇẉẘ xẋẍ yýÿŷȳẏẙỳỵỷỹ zźżžẑẓẕ æǣǽ øǿ ſẛ ʒǯ ʹʹ \
     αάἀἁἂἃἄἅἆἇὰάᾀᾁᾂᾃᾄᾅᾆᾇᾰᾱᾲᾳᾴᾶᾷ εέἐἑἒἓἔἕὲέ ηήἠἡἢἣἤἥἦἧὴήᾐᾑᾒᾓᾔᾕᾖᾗῂῃῄῆῇ ιΐίϊἰἱἲἳἴἵἶἷὶίιῐῑῒΐῖῗ \
-    οόὀὁὂὃὄὅὸό ρῤῥ σς υΰϋύὐὑὒὓὔὕὖὗὺύῠῡῢΰῦῧ ωώὠὡὢὣὤὥὦὧὼώᾠᾡᾢᾣᾤᾥᾦᾧῲῳῴῶῷ ϒϓϔ гѓ еѐё ийѝ кќ уў ії";
+    οόὀὁὂὃὄὅὸό ρῤῥ σς υΰϋύὐὑὒὓὔὕὖὗὺύῠῡῢΰῦῧ ωώὠὡὢὣὤὥὦὧὼώᾠᾡᾢᾣᾤᾥᾦᾧῲῳῴῶῷ ϒϓϔ \
+    аӑӓ гѓ еѐёӗ әӛ жӂӝ зӟ ийѝӣӥ кќ оӧ өӫ уўӯӱӳ чӵ ыӹ эӭ ії ѵѷ";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Each lower-case letter of the Latin, Greek and Cyrillic blocks that is decomposed in Unicode's
+    /// form NFD, after the letter that is left of it without its accents.
+    const NFD: &str = "\
+    aàáâãäåāăąǎǟǡǻȁȃȧḁạảấầẩẫậắằẳẵặ cçćĉċčḉ eèéêëēĕėęěȅȇȩḕḗḙḛḝẹẻẽếềểễệ iìíîïĩīĭįǐȉȋḭḯỉị \
+    nñńņňǹṅṇṉṋ oòóôõöōŏőơǒǫǭȍȏȫȭȯȱṍṏṑṓọỏốồổỗộớờởỡợ uùúûüũūŭůűųưǔǖǘǚǜȕȗṳṵṷṹṻụủứừửữự yýÿŷȳẏẙỳỵỷỹ \
+    dďḋḍḏḑḓ gĝğġģǧǵḡ hĥȟḣḥḧḩḫẖ jĵǰ kķǩḱḳḵ lĺļľḷḹḻḽ rŕŗřȑȓṙṛṝṟ sśŝşšșṡṣṥṧṩ tţťțṫṭṯṱẗ wŵẁẃẅẇẉẘ \
+    zźżžẑẓẕ æǣǽ ʒǯ øǿ ʹʹ ιΐίϊἰἱἲἳἴἵἶἷὶίιῐῑῒΐῖῗ αάἀἁἂἃἄἅἆἇὰάᾀᾁᾂᾃᾄᾅᾆᾇᾰᾱᾲᾳᾴᾶᾷ εέἐἑἒἓἔἕὲέ \
+    ηήἠἡἢἣἤἥἦἧὴήᾐᾑᾒᾓᾔᾕᾖᾗῂῃῄῆῇ υΰϋύὐὑὒὓὔὕὖὗὺύῠῡῢΰῦῧ οόὀὁὂὃὄὅὸό ωώὠὡὢὣὤὥὦὧὼώᾠᾡᾢᾣᾤᾥᾦᾧῲῳῴῶῷ ϒϓϔ \
+    ийѝӣӥ еѐёӗ гѓ ії кќ уўӯӱӳ ѵѷ жӂӝ аӑӓ әӛ зӟ оӧ өӫ эӭ чӵ ыӹ bḃḅḇ fḟ mḿṁṃ pṕṗ vṽṿ xẋẍ ſẛ ρῤῥ";
+
+    #[test]
+    fn a_letter_is_found_without_any_of_its_accents() {
+        for group in NFD.split_whitespace() {
+            let mut letters = group.chars();
+            let plain = fold(&letters.next().unwrap().to_string());
+            for letter in letters {
+                assert_eq!(fold(&letter.to_string()), plain, "{letter}");
+            }
+        }
+        assert_eq!(fold("Ǿre ǽ ǣ"), "ore ae ae");
+    }
 
     #[test]
     fn case_accents_and_width_make_no_difference() {

@@ -53,7 +53,7 @@ impl Draft<'_> {
         if !goes_on || i64::try_from(update.up_to).is_err() {
             return false;
         }
-        for listing in update.listings.iter().filter(|listing| listing.name.is_some()) {
+        for listing in update.listings.iter().filter(|listing| listing.is_listed()) {
             self.show(&listing.sku);
         }
         taken.catalogue = update.up_to;
@@ -83,7 +83,7 @@ impl Draft<'_> {
         let is_known = self.stock.catalogue().knows_decimals(listing.sku.as_str());
         match has_entries && is_known && decimals != listing.decimals {
             // One that is removed has nothing but its decimals.
-            true if listing.name.is_none() => listing.in_decimals(decimals, None),
+            true if !listing.is_listed() => listing.in_decimals(decimals, None),
             true => listing.in_decimals(decimals, self.unit(&listing.sku)),
             false => listing.clone(),
         }

@@ -49,7 +49,7 @@ pub(super) struct Holds {
     /// with the name.
     by_name: BTreeSet<(u32, RequestId)>,
     hasher: DefaultHashBuilder,
-    lines: usize,
+    weight: usize,
 }
 
 impl Holds {
@@ -61,9 +61,9 @@ impl Holds {
         self.by_id.len()
     }
 
-    /// The lines of all of them.
-    pub(super) fn line_count(&self) -> usize {
-        self.lines
+    /// What the lines of all of them count for: see [`Hold::weight`].
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
     pub(super) fn lines(&self) -> impl Iterator<Item = &Line> {
@@ -111,7 +111,7 @@ impl Holds {
         if can_end {
             self.deadlines.insert((hold.deadline_ms, id.clone()));
         }
-        self.lines += hold.lines.len();
+        self.weight += hold.weight();
         self.by_id.insert(id, hold);
     }
 
@@ -121,13 +121,13 @@ impl Holds {
             self.by_name.remove(&(self.hash(name), id.clone()));
         }
         self.deadlines.remove(&(hold.deadline_ms, id.clone()));
-        self.lines -= hold.lines.len();
+        self.weight -= hold.weight();
     }
 
-    /// As if there were this many.
+    /// As if they counted for this much.
     #[cfg(test)]
-    pub(super) fn set_line_count(&mut self, lines: usize) {
-        self.lines = lines;
+    pub(super) fn set_weight(&mut self, weight: usize) {
+        self.weight = weight;
     }
 
     fn hash(&self, name: Named<'_>) -> u32 {
@@ -146,6 +146,11 @@ impl IntoIterator for Holds {
 }
 
 impl Hold {
+    /// What its lines count for against [`RESERVED_LINES_MAX`](crate::limits::RESERVED_LINES_MAX).
+    pub(super) fn weight(&self) -> usize {
+        self.lines.iter().map(Line::weight).sum()
+    }
+
     fn names(&self, name: Named<'_>) -> bool {
         names(self).any(|own| own == name)
     }
@@ -191,7 +196,7 @@ mod tests {
                 let walked: Vec<_> = all.filter(|(_, hold)| hold.names(name)).collect();
                 prop_assert_eq!(holds.naming(name, after.as_ref()).collect::<Vec<_>>(), walked);
             }
-            prop_assert_eq!(holds.line_count(), holds.lines().count());
+            prop_assert_eq!(holds.weight(), holds.lines().count());
             let due = holds.after(None).filter(|(_, hold)| hold.order_id != Some(order_of(3)));
             prop_assert_eq!(holds.due(u64::MAX).count(), due.count());
         }
@@ -203,7 +208,7 @@ mod tests {
         holds.insert(id_of(1), hold_of(0, &[1, 1, 2]), true);
         holds.insert(id_of(1), hold_of(1, &[2]), true);
         holds.remove(&id_of(1));
-        assert!(holds.by_name.is_empty() && holds.deadlines.is_empty() && holds.lines == 0);
+        assert!(holds.by_name.is_empty() && holds.deadlines.is_empty() && holds.weight == 0);
     }
 
     fn id_of(n: u8) -> RequestId {

@@ -75,7 +75,13 @@ impl Items {
 
     /// All SKUs, hidden ones too, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&Sku, &Item)> {
-        self.slots.iter().map(|(sku, item)| (sku, item))
+        self.iter_from(0)
+    }
+
+    /// The same without the first ones. SKUs that are added come last.
+    pub(super) fn iter_from(&self, first: usize) -> impl Iterator<Item = (&Sku, &Item)> {
+        let slots = self.slots.get(first..).unwrap_or_default();
+        slots.iter().map(|(sku, item)| (sku, item))
     }
 
     /// Takes known SKUs out of the lists, until their stock is set again.

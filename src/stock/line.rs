@@ -20,4 +20,9 @@ impl Line {
     pub fn new(sku: Sku, quantity: Quantity) -> Self {
         Self { sku, quantity, trace: None }
     }
+
+    /// What it counts for in an open reservation, by the memory that it takes.
+    pub(super) fn weight(&self) -> usize {
+        1 + self.trace.as_ref().map_or(0, |trace| trace.weight())
+    }
 }

@@ -28,6 +28,27 @@ impl Listing {
 }
 
 impl Listing {
+    /// Whether the catalogue lists the SKU. One that is removed has no name, or nothing but its
+    /// decimals.
+    pub(crate) fn is_listed(&self) -> bool {
+        let is_text = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+        let has_text = is_text(&self.name) || is_text(&self.unit);
+        self.name.is_some() && (has_text || self.decimals == Decimals::default())
+    }
+
+    /// The listing as gateways are sent it: that of a SKU which is removed has an empty name if it
+    /// has decimals, which would be lost without a name. So one that is listed without a name is sent
+    /// with its SKU as its name.
+    #[must_use]
+    pub fn sent(mut self) -> Self {
+        if self.name.is_some() && !self.is_listed() {
+            self.name = Some(self.sku.to_string());
+        } else if self.name.is_none() && self.decimals != Decimals::default() {
+            self.name = Some(String::new());
+        }
+        self
+    }
+
     /// The listing in other decimals, for a SKU that has stock in these. A SKU that is removed keeps
     /// them with an empty name.
     #[must_use]

@@ -12,7 +12,7 @@ use crate::stock::{
 fn a_stock_without_a_lost_sku_keeps_the_digest_and_expires_nothing_of_that_sku() {
     let stock = stock(false).with_holds([hold("later", 900, "B")]);
     assert_eq!((stock.checks().digest, stock.checks().chain), (Digest(42), Chain::Xxh3(77)));
-    assert_eq!((stock.seq(), stock.hold_count(), stock.holds.line_count()), (3, 3, 3));
+    assert_eq!((stock.seq(), stock.hold_count(), stock.holds.weight()), (3, 3, 3));
     assert_eq!(stock.next_deadline_ms(), Some(800));
     assert_eq!(stock.lost().skus.iter().map(Sku::as_str).collect::<Vec<_>>(), ["A"]);
     let taken = Taken { transfer: 3, at_seq: 2, catalogue: 1 };

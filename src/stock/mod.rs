@@ -29,6 +29,7 @@ mod holds;
 mod items;
 mod line;
 mod listing;
+mod look_alike;
 mod lost;
 #[cfg(test)]
 #[path = "number_text_tests.rs"]
@@ -38,6 +39,7 @@ mod record;
 mod refused_demand;
 mod request_kind;
 mod reservation_state;
+pub(crate) mod ruined;
 mod rules;
 mod share;
 mod signed;
@@ -68,6 +70,7 @@ pub use self::items::Items;
 pub(crate) use self::items::visits;
 pub use self::line::Line;
 pub use self::listing::{Barcode, CatalogueUpdate, Listing};
+pub use self::look_alike::{LookAlike, is_invisible};
 pub use self::lost::Lost;
 pub use self::record::{
     Applied, AppliedLine, AppliedLines, Outcome, Refusal, RequestRecord, RequestRecords,
@@ -274,6 +277,11 @@ impl Stock {
     /// All SKUs, hidden ones too, in no particular order: the quickest walk through all.
     pub fn items(&self) -> impl Iterator<Item = (&Sku, &Item)> {
         self.items.iter()
+    }
+
+    /// The same without the first ones. SKUs that become known come last.
+    pub fn items_from(&self, first: usize) -> impl Iterator<Item = (&Sku, &Item)> {
+        self.items.iter_from(first)
     }
 
     /// The SKUs that begin with `prefix` and follow `after`, in ascending order, without the hidden

@@ -17,6 +17,9 @@ impl Draft<'_> {
     /// Two counts: nothing is left of one SKU, and as much more is there of the other.
     pub(super) fn merge<E>(&self, from: &Sku, into: &Sku) -> Result<Decision, NoDecision<E>> {
         let (source, target) = (self.countable(from, 0)?, self.countable(into, STOCK_MAX)?);
+        if self.is_listed(from) {
+            return Err(Refusal::IsListed { sku: from.clone() }.into());
+        }
         if self.decimals(from) != self.decimals(into) {
             let why = format!("has other decimals than {into}; count both SKUs instead");
             return Err(Undecided::Impossible { sku: from.clone(), why }.into());
@@ -62,7 +65,7 @@ impl Draft<'_> {
     /// Whether the catalogue lists a SKU, this batch included.
     fn is_listed(&self, sku: &Sku) -> bool {
         match self.changes.listings.iter().rfind(|listing| listing.sku == *sku) {
-            Some(listing) => listing.name.is_some() && Label::new(listing).is_listed(),
+            Some(listing) => listing.is_listed(),
             None => self.stock.catalogue.label(sku.as_str()).is_some_and(Label::is_listed),
         }
     }

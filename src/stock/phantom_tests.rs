@@ -107,6 +107,18 @@ fn only_what_has_no_stock_and_no_listing_is_hidden() {
 }
 
 #[test]
+fn what_is_listed_is_no_phantom_and_is_not_merged() {
+    let mut shop = Shop::default();
+    shop.list("L", 0, true);
+    shop.restock("L", 3);
+    shop.restock("A", 1);
+    assert_eq!(shop.merge("L", "A").unwrap().outcome, Err(Refusal::IsListed { sku: sku("L") }));
+    assert!(shop.merge("A", "L").unwrap().outcome.is_ok(), "into it, units may go");
+    shop.list("L", 0, false);
+    assert!(shop.merge("L", "A").unwrap().outcome.is_ok());
+}
+
+#[test]
 fn what_keeps_the_decimals_of_its_entries_after_its_listing_is_hidden_too() {
     let mut shop = Shop::default();
     shop.list("KG", 3, true);

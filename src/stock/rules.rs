@@ -127,7 +127,8 @@ impl Draft<'_> {
         if self.hold_count() >= RESERVATIONS_MAX {
             return Err(Undecided::ReservationsFull.into());
         }
-        if self.held_lines() + lines.len() > RESERVED_LINES_MAX {
+        let weight: usize = lines.iter().map(Line::weight).sum();
+        if self.held_weight() + weight > RESERVED_LINES_MAX {
             return Err(Undecided::ReservedLinesFull.into());
         }
         let movements = lines.iter().map(|line| Movement::new(line, 0, 1)).collect();
@@ -299,8 +300,9 @@ impl Draft<'_> {
         let movements = movements.collect();
         record.undone = add(&record.undone, &lines);
         let order_id = record.order_id.clone();
+        let kind = record.kind.undone_by();
         let effect = Effect::Undo { of: of.clone(), record };
-        Ok(Decision { effect, ..Decision::plain(Kind::Rollback, order_id.as_ref(), movements) })
+        Ok(Decision { effect, ..Decision::plain(kind, order_id.as_ref(), movements) })
     }
 
     fn check_available<E>(&self, lines: &[Line]) -> Result<(), NoDecision<E>> {

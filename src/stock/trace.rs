@@ -41,6 +41,13 @@ impl Trace {
         let trace = Self { lot, serial, expires };
         (trace != Self::default()).then(|| Box::new(trace))
     }
+
+    /// What it counts for beside its line: one for the fields, and one for each 64 bytes of text.
+    pub(super) fn weight(&self) -> usize {
+        let lot = self.lot.as_ref().map_or(0, |lot| lot.as_str().len());
+        let serial = self.serial.as_ref().map_or(0, |serial| serial.as_str().len());
+        1 + (lot + serial) / 64
+    }
 }
 
 /// A calendar day from 0001-01-01 to 9999-12-31, as the number of days since 1970-01-01.

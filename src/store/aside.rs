@@ -30,8 +30,13 @@ pub(super) fn move_aside(data_dir: &Path, now_ms: i64) -> io::Result<Option<Path
 }
 
 /// Finishes a move that was interrupted after the database itself, and returns where the database
-/// is. `None` if the database is in its place, or was never moved.
-pub(super) fn finish_move(data_dir: &Path) -> io::Result<Option<PathBuf>> {
+/// is. `None` if the database is in its place, or was never moved: an older one may have been, and the
+/// database that came after it may have been removed without its WAL. Read with that WAL, the older
+/// one would be a mixture of both. `is_newest` says whether a database is the one that was here last.
+pub(super) fn finish_move(
+    data_dir: &Path,
+    is_newest: impl FnOnce(&Path) -> bool,
+) -> io::Result<Option<PathBuf>> {
     if data_dir.join(DATABASE_FILE).exists() {
         return Ok(None);
     }
@@ -40,6 +45,9 @@ pub(super) fn finish_move(data_dir: &Path) -> io::Result<Option<PathBuf>> {
     let is_free = |file: &String| !aside.join(file).exists();
     let left: Vec<String> = database_files().into_iter().filter(is_left).collect();
     if !left.is_empty() && left.iter().all(is_free) {
+        if !is_newest(&aside.join(DATABASE_FILE)) {
+            return Ok(None);
+        }
         move_files(data_dir, &aside)?;
     }
     Ok(Some(aside))

@@ -318,7 +318,7 @@ impl Answers {
 }
 
 /// SKUs with and without listings, some of whose entries are pruned; reservations, one of them
-/// older than the ledger; rows of request hashes; transfers; marks.
+/// older than the ledger, which begins with a refusal; rows of request hashes; transfers; marks.
 fn small() -> Base {
     let mut shop = Shop::unsynced();
     let mut commands = Vec::new();
@@ -335,14 +335,6 @@ fn small() -> Base {
     let order_id = OrderId::parse("o1").ok();
     let reserve = |lines| Action::Reserve { order_id: order_id.clone(), lines, ttl_s: Some(7_200) };
     decide(&mut shop, "old-hold", reserve(lines(&[("A", 2), ("D", 3)])));
-    for n in 0..9 {
-        decide(&mut shop, &format!("r{n}"), restock(&[("A", 1), ("B", 2)]));
-    }
-    shop.flush_hashes();
-    shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
-    decide(&mut shop, "hold", reserve(lines(&[("B", 4)])));
-    decide(&mut shop, "out", Action::Deduct { order_id: None, lines: lines(&[("A", 5)]) });
-    decide(&mut shop, "back", Action::Rollback { of: id("out"), lines: None });
     let too_many = Action::Deduct { order_id: None, lines: lines(&[("A", 500)]) };
     let refuse = |shop: &mut Shop, name: &str| {
         let refused = Command::chosen(id(name), too_many.clone());
@@ -352,6 +344,16 @@ fn small() -> Base {
         shop.commit(&changes);
         refused
     };
+    decide(&mut shop, "r0", restock(&[("A", 1), ("B", 2)]));
+    shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
+    let first = refuse(&mut shop, "too-many-at-first");
+    for n in 1..9 {
+        decide(&mut shop, &format!("r{n}"), restock(&[("A", 1), ("B", 2)]));
+    }
+    shop.flush_hashes();
+    decide(&mut shop, "hold", reserve(lines(&[("B", 4)])));
+    decide(&mut shop, "out", Action::Deduct { order_id: None, lines: lines(&[("A", 5)]) });
+    decide(&mut shop, "back", Action::Rollback { of: id("out"), lines: None });
     let refused = refuse(&mut shop, "too-many");
     shop.take(&transfer(1, Direction::Grant, 7));
     shop.flush_hashes();
@@ -374,7 +376,7 @@ fn small() -> Base {
     shop.add_reports();
     // A record without entries, whose absence only the high-water mark shows.
     let last = refuse(&mut shop, "too-many-again");
-    commands.extend([refused, last]);
+    commands.extend([first, refused, last]);
     Base::new(
         shop,
         commands,

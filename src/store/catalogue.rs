@@ -95,7 +95,9 @@ pub fn listing(db: &Connection, sku: &Sku) -> Result<Option<Listing>, StoreError
     let sql = "SELECT sku, name, unit, decimals, barcodes, crc FROM listing WHERE sku = ?1";
     let mut select = db.prepare_cached(sql)?;
     let mut rows = select.query([sku.as_str()])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    let Some(row) = rows.next()? else {
+        return check_neighbours(db, "listing", sql, sku.as_str()).map(|()| None);
+    };
     check("listing", row)?;
     Ok(Some(read_listing(row)?))
 }
@@ -139,7 +141,9 @@ pub fn find_barcode(db: &Connection, code: &str) -> Result<Option<(Sku, u64)>, S
     let sql = "SELECT code, sku, content, crc FROM barcode WHERE code = ?1";
     let mut select = db.prepare_cached(sql)?;
     let mut rows = select.query([code])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    let Some(row) = rows.next()? else {
+        return check_neighbours(db, "barcode", sql, code).map(|()| None);
+    };
     check("barcode", row)?;
     let sku: String = row.get(1)?;
     Ok(Some((stored(1, Sku::parse(&sku))?, get_u64(row, 2)?)))
@@ -165,6 +169,19 @@ pub(super) fn barcodes(
         barcodes.push((Barcode { code, content: get_u64(row, 2)? }, stored(1, Sku::parse(&sku))?));
     }
     Ok(barcodes)
+}
+
+/// Checks the rows on each side of a key that is not there. A row whose key was damaged lies where it was,
+/// so it is one of them. `sql` reads one row by its key.
+fn check_neighbours(db: &Connection, table: &str, sql: &str, key: &str) -> Result<(), StoreError> {
+    for (side, order) in [("<", "1 DESC"), (">", "1")] {
+        let sql =
+            format!("{} ORDER BY {order} LIMIT 1", sql.replace("= ?1", &format!("{side} ?1")));
+        let mut select = db.prepare_cached(&sql)?;
+        let mut rows = select.query([key])?;
+        rows.next()?.map_or(Ok(()), |row| check(table, row))?;
+    }
+    Ok(())
 }
 
 fn check(table: &str, row: &Row<'_>) -> Result<(), StoreError> {

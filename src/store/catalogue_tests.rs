@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::migrate::upgrade_to;
 use super::shop::{Shop, named, open};
 use super::store_tests::VERSION_3;
-use super::{DATABASE_FILE, find_barcode, load_stock};
+use super::{DATABASE_FILE, find_barcode, listing, load_stock};
 use crate::stock::{Barcode, CatalogueUpdate, Decimals, Listing, Sku};
 
 #[test]
@@ -32,6 +32,29 @@ fn a_lost_barcode_is_rebuilt_with_its_content() {
         shop.reopen_repaired(&["the hub sends the catalogue again"]);
         assert_eq!(content(&shop, "bag"), Some(2_500), "{sql}");
         shop.assert_repaired();
+    }
+}
+
+/// A scan of the code must not be answered as if nobody had listed it.
+#[test]
+fn a_key_that_is_damaged_while_the_store_is_open_is_found_by_its_neighbours() {
+    for flipped in ["A0", "Z9", "M5"] {
+        let mut shop = Shop::new();
+        let listed = ["A1", "B2", "M4", "M6", "Z8"].map(|sku| named(sku, "Thing", &[sku]));
+        for (number, listing) in listed.iter().enumerate() {
+            publish(&mut shop, number as u64, listing);
+        }
+        let unlisted = Sku::parse("N1").unwrap();
+        assert_eq!(find_barcode(&shop.store.db, "N1").unwrap(), None);
+        assert_eq!(listing(&shop.store.db, &unlisted).unwrap(), None);
+        for near in ["A1", "M4", "Z8"].into_iter().filter(|near| near[..1] == flipped[..1]) {
+            // As a bit of the key flips, without a change of its place.
+            shop.sql(&format!("UPDATE barcode SET code = '{flipped}' WHERE code = '{near}'"));
+            shop.sql(&format!("UPDATE listing SET sku = '{flipped}' WHERE sku = '{near}'"));
+            assert!(find_barcode(&shop.store.db, near).unwrap_err().is_damage(), "{near}");
+            let sku = Sku::parse(near).unwrap();
+            assert!(listing(&shop.store.db, &sku).unwrap_err().is_damage(), "{near}");
+        }
     }
 }
 

@@ -61,9 +61,7 @@ impl DataDir {
             opened => opened,
         };
         let file = file.map_err(|source| StoreError::Directory { path: path.clone(), source })?;
-        let is_shared =
-            fstatfs(&file).is_ok_and(|kind| SHARED_FILESYSTEMS.contains(&(kind.f_type as u32)));
-        if is_shared {
+        if is_on_shared_filesystem(&file) {
             Ok(LockedFile::without_lock(file))
         } else {
             LockedFile::lock_if_supported(file, &path)
@@ -118,6 +116,11 @@ impl DataDir {
 /// Whether a gateway has used this directory.
 pub(super) fn was_used(path: &Path) -> bool {
     [LOCK_FILE, RESERVE_FILE].iter().any(|file| path.join(file).exists())
+}
+
+/// Whether another machine may keep this file.
+pub(super) fn is_on_shared_filesystem(file: &File) -> bool {
+    fstatfs(file).is_ok_and(|kind| SHARED_FILESYSTEMS.contains(&(kind.f_type as u32)))
 }
 
 fn open_in(directory: &File, name: &str, flags: OFlags) -> io::Result<File> {

@@ -16,13 +16,16 @@ use super::ledger_end::LedgerEnd;
 use super::placement::Placement;
 use super::repairs::Repair;
 use super::request_index::RequestIndex;
+use super::request_lookup::RequestLookup;
 use super::reservation_order::ReservationOrder;
 use super::reserve::DiskReserve;
 use super::upgrade_copies::UpgradeCopies;
-use super::{catalogue, ledger, stock_table};
+use super::{catalogue, ledger, signed_rows, stock_table};
 use crate::limits::CHECKPOINT_STEP_AT_STOP;
+use crate::process::signing_key::SigningKey;
 use crate::stock::{
-    BooksId, Changes, DemandCounter, Origin, RequestId, RequestRecord, RequestRecords, Seq, Stock,
+    BooksId, Changes, DemandCounter, Origin, RequestId, RequestRecord, RequestRecords, Seq,
+    SignedPosition, Stock,
 };
 
 /// The database of a gateway, open for writing.
@@ -34,6 +37,11 @@ pub struct Store {
     pub(super) checkpoint: Checkpoint,
     pub(super) reserve: DiskReserve,
     pub(super) high_water_mark: HighWaterMark,
+    /// The last position that was signed since the database was opened; 0 if none was.
+    pub(super) signed_seq: Seq,
+    /// The last one that was signed in the transaction of its entry.
+    pub(super) signed_with_entry: Option<SignedPosition>,
+    pub(super) key: Option<Arc<SigningKey>>,
     pub(super) copies: UpgradeCopies,
     pub(super) identity: Identity,
     /// The positions that the database holds.
@@ -83,6 +91,8 @@ impl Store {
         let (first, end) = (self.request_index.next(), self.end(stock));
         let transaction = ledger::begin(&mut self.db, end)?;
         ledger::append(&transaction, changes, stock.checks(), first)?;
+        let (key, origin) = (self.key.as_deref(), &self.identity.origin);
+        let signed = signed_rows::sign_multiples(&transaction, key, origin, &changes.entries)?;
         let visited = checkpoint.step(stock, changes.entries.len());
         positions.rows.stock += stock_table::save_items(&transaction, visited)?;
         positions.rows.stock += stock_table::save_hidden(&transaction, changes)?;
@@ -96,6 +106,9 @@ impl Store {
         }
         transaction.commit().map_err(StoreError::of_commit)?;
         (self.checkpoint, self.positions) = (checkpoint, positions);
+        if let Some(signed) = signed {
+            (self.signed_seq, self.signed_with_entry) = (signed.seq, Some(signed));
+        }
         if index_saved {
             self.request_index.saved();
         }
@@ -167,6 +180,12 @@ impl Store {
     /// The data directory.
     pub fn directory(&self) -> &Path {
         self.data_dir.path()
+    }
+
+    /// Where a request may be remembered. Nothing is read from the disk.
+    pub fn lookup(&self, id: RequestId) -> RequestLookup {
+        let numbers = self.request_index.numbers(&id).collect();
+        RequestLookup::new(id, self.request_index.seed(), numbers)
     }
 
     /// Sets how long to wait for a database that another process has locked.

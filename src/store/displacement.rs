@@ -28,6 +28,8 @@ pub(super) enum Change {
     Gone,
     /// Another file is.
     Replaced,
+    /// The file is the one that was opened, but another program has written into it.
+    Overwritten,
     /// The path cannot be followed.
     Unreachable(io::ErrorKind),
 }
@@ -41,7 +43,12 @@ impl Displacement {
 
     /// Whether the database has its place, so that it can take in what the WAL holds.
     pub(super) fn is_of_log(&self) -> bool {
-        self.kind == DisplacedKind::Log
+        self.kind == DisplacedKind::Log && !self.is_overwritten()
+    }
+
+    /// Whether what was answered is no longer in any file.
+    pub(super) fn is_overwritten(&self) -> bool {
+        self.change == Change::Overwritten
     }
 }
 
@@ -62,6 +69,9 @@ impl fmt::Display for Displacement {
             (Change::Replaced, _) => {
                 to.write_str("is another file than the one that the gateway has opened")
             }
+            (Change::Overwritten, _) => {
+                to.write_str("was written over or cut by another program while the gateway ran")
+            }
             (Change::Unreachable(error), _) => write!(to, "cannot be reached any more ({error})"),
         }
     }
@@ -73,6 +83,9 @@ pub(super) struct Remedy<'a>(pub(super) &'a Displacement);
 impl fmt::Display for Remedy<'_> {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0.kind, &self.0.now_at) {
+            _ if self.0.is_overwritten() => to.write_str(
+                "some of what was answered may be lost: stop the gateway, and bring the database back with `stockgate restore --from-damaged`, or a backup with `--from FILE`",
+            ),
             (DisplacedKind::Log, _) if self.0.ends_with_restart() => to
                 .write_str("what was answered is moved into the database; start the gateway again"),
             (DisplacedKind::Log, _) => to.write_str(

@@ -91,6 +91,12 @@ pub enum StoreError {
         /// The directory of a database that a restore has moved aside.
         aside: Option<PathBuf>,
     },
+    /// The database is gone, and the high-water mark cannot be read.
+    #[error(
+        "there is no database {path}, but the file {mark} says that there was one, and cannot be read: restore a backup with `stockgate restore --from FILE --data-dir {data_dir}`, or begin with an empty database on purpose with `stockgate restore --empty --data-dir {data_dir}`",
+        data_dir = directory(.path)
+    )]
+    GoneUnknown { path: PathBuf, mark: PathBuf },
     /// The database is another one than the high-water mark says.
     #[error(
         "the database {path} is another database than the one that was here: it has epoch {found}; here was epoch {marked}, with entries up to {reached}, says the file position beside it. {}",
@@ -156,6 +162,9 @@ pub enum StoreError {
         READ_WAIT.as_secs()
     )]
     NoAnswer,
+    /// Too many others wait for what is read beside the writer.
+    #[error("too many queries wait for the disk")]
+    TooManyRead,
     /// The disk is full.
     #[error("database: {source}; {}", Shortage(path, *.free))]
     Full {
@@ -289,6 +298,11 @@ impl StoreError {
     /// Whether a file is no longer in its place.
     pub fn is_displacement(&self) -> bool {
         matches!(self, Self::Displaced(_))
+    }
+
+    /// Whether another program has written over a file, so that the next start may find less.
+    pub fn is_overwriting(&self) -> bool {
+        matches!(self, Self::Displaced(displacement) if displacement.is_overwritten())
     }
 
     /// The error of a restore whose source cannot be read.

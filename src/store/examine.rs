@@ -49,8 +49,7 @@ pub fn examine(
     if row.as_ref().is_some_and(|row| !row.is_whole) {
         GatewayRow::tell_damaged_copy(&mut repairs);
     }
-    let seed = row.as_ref().map(|row| row.identity.seed);
-    ledger(db, seed, visit, &mut repairs)?;
+    ledger(db, row.as_ref(), visit, &mut repairs)?;
     if let Some(GatewayRow { positions, .. }) =
         row.filter(|_| RowChecks::of(db).is_ok_and(RowChecks::exist))
     {
@@ -62,17 +61,22 @@ pub fn examine(
 /// Checks the ledger row by row, with the hashes of its requests.
 fn ledger(
     db: &Connection,
-    seed: Option<u64>,
+    row: Option<&GatewayRow>,
     mut visit: impl FnMut(&LedgerChunk),
     repairs: &mut Repairs,
 ) -> Result<(), StoreError> {
-    let mut hashes = HashCheck::new(db, seed)?;
+    let mut hashes = HashCheck::new(db, row.map(|row| row.identity.seed))?;
     let mut statement = db.prepare(&hashes.sql())?;
     let mut rows = statement.query([])?;
     let (mut damaged, mut gaps) = (Vec::new(), Vec::new());
+    // With which record the ledger should begin, and after which entry.
+    let mut beginning = row.and_then(|GatewayRow { positions, .. }| {
+        Some((positions.pruned_n? + 1, positions.pruned_seq))
+    });
     // The number after the last record, and the position and checks after the last entry.
     let mut end = None;
     for_each_blob(db, i64::MIN, |key, blob| {
+        let beginning = beginning.take();
         let Ok(chunk) = LedgerChunk::decode(key, blob) else {
             let has_flipped_bit = corrected(key, blob.to_vec()).is_some();
             damaged.push((key.n, has_flipped_bit));
@@ -80,7 +84,9 @@ fn ledger(
             return Ok(true);
         };
         let first = key.n + 1 - i64::try_from(chunk.ledger_records.len()).unwrap_or(0);
-        if end.is_some_and(|end| end != (first, chunk.base)) {
+        if end.is_some_and(|end| end != (first, chunk.base))
+            || beginning.is_some_and(|beginning| beginning != (first, chunk.base.0))
+        {
             gaps.push(first.to_string());
         }
         end = Some((key.n + 1, chunk.last()));

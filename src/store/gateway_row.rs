@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::repairs::Repairs;
 use super::row_check::{RowChecks, text, write_row};
-use super::schema::{BOOKS, CATALOGUE, CHECKSUMS};
+use super::schema::{BEGINNING, BOOKS, CATALOGUE, CHECKSUMS};
 use super::sql_values::{get_u64, to_i64};
 use super::version::check_ours;
 use crate::stock::{BooksId, Origin, Seq, Taken};
@@ -42,6 +42,10 @@ pub(super) struct Positions {
     pub(super) checkpoint_seq: Seq,
     /// The position up to which the ledger was pruned.
     pub(super) pruned_seq: Seq,
+    /// The last record that was pruned. A refusal is a record without entries, so no position says
+    /// with which one the ledger begins. `None` until a start has read the first row of a database of
+    /// an older version.
+    pub(super) pruned_n: Option<i64>,
     /// What was applied of what the hub sent.
     pub(super) taken: Taken,
     /// The hub's books that the gateway belongs to, once it has heard of any.
@@ -113,6 +117,11 @@ fn damaged(why: &str) -> StoreError {
 /// The columns of the newest version, as a database of this version has them.
 fn columns(version: i32) -> &'static str {
     match version {
+        BEGINNING.. => {
+            "SELECT copy, site, gateway, epoch, acked_seq, running_ms, stocked_seq, pruned_seq, seed,
+                taken_transfer, taken_at_seq, taken_catalogue, stock_rows, listing_rows,
+                barcode_rows, books, books_generation, pruned_n, crc FROM gateway ORDER BY copy"
+        }
         CHECKSUMS.. => "SELECT * FROM gateway ORDER BY copy",
         CATALOGUE => {
             "SELECT one, site, gateway, epoch, acked_seq, running_ms, stocked_seq, pruned_seq, seed,
@@ -133,6 +142,7 @@ fn parse(row: &Row<'_>, version: i32) -> rusqlite::Result<(Identity, Positions)>
         progress: Progress { acked_seq: get_u64(row, 4)?, running_ms: get_u64(row, 5)? },
         checkpoint_seq: get_u64(row, 6)?,
         pruned_seq: get_u64(row, 7)?,
+        pruned_n: if version < BEGINNING { None } else { row.get(17)? },
         taken: Taken {
             transfer: get_u64(row, 9)?,
             at_seq: get_u64(row, 10)?,
@@ -161,10 +171,11 @@ pub(super) fn save(
     positions: &Positions,
 ) -> Result<(), StoreError> {
     let Identity { origin, seed } = identity;
-    let Positions { progress, checkpoint_seq, pruned_seq, taken, books, rows } = positions;
+    let Positions { progress, checkpoint_seq, pruned_seq, pruned_n, taken, books, rows } =
+        positions;
     let number = |number: u64| ValueRef::Integer(to_i64(number));
     let sql = "INSERT OR REPLACE INTO gateway
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?19, ?18)";
     let mut statement = db.prepare_cached(sql)?;
     for copy in COPIES {
         let values = [
@@ -185,6 +196,7 @@ pub(super) fn save(
             number(rows.barcodes),
             books.as_ref().map_or(ValueRef::Null, |id| ValueRef::Blob(id.books.as_bytes())),
             number(books.map_or(0, |id| id.generation)),
+            pruned_n.map_or(ValueRef::Null, ValueRef::Integer),
         ];
         write_row(&mut statement, "gateway", &values)?;
     }
@@ -195,7 +207,7 @@ pub(super) fn save(
 pub(super) fn create(db: &Connection, site: &str, gateway: &str) -> Result<(), StoreError> {
     let origin = Origin { site: site.into(), gateway: gateway.into(), epoch: Uuid::new_v4() };
     let identity = Identity { origin, seed: fastrand::u64(..) };
-    save(db, &identity, &Positions::default())
+    save(db, &identity, &Positions { pruned_n: Some(0), ..Positions::default() })
 }
 
 /// Reads the row, which must be the configured gateway's. It was created together with the tables.
@@ -228,6 +240,23 @@ pub fn check_owner(origin: &Origin, site: &str, gateway: &str) -> Result<(), Sto
         found: format!("{}/{}", origin.site, origin.gateway),
         configured: format!("{site}/{gateway}"),
     })
+}
+
+impl Positions {
+    /// How far the ledger had come at least: the furthest position that is kept beside it.
+    pub(super) fn reached_seq(&self) -> Seq {
+        self.progress.acked_seq.max(self.checkpoint_seq).max(self.taken.at_seq)
+    }
+}
+
+/// The position up to which the ledger was pruned, and the one to which it had come at least, by what
+/// is kept beside it.
+///
+/// # Errors
+/// If the row cannot be read.
+pub fn read_ledger_range(db: &Connection) -> Result<(Seq, Seq), StoreError> {
+    let positions = GatewayRow::read(db)?.map(|row| row.positions).unwrap_or_default();
+    Ok((positions.pruned_seq, positions.reached_seq()))
 }
 
 /// Reads whose database this is; `None` if it was created but never used.

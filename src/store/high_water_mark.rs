@@ -1,5 +1,6 @@
 //! The high-water mark: a file beside the database that says which database it is and how
-//! far its ledger had come: to which record and to which entry. A refusal is a record without entries.
+//! far its ledger had come: to which record, to which entry, and up to which entry it was signed. A
+//! refusal is a record without entries.
 //!
 //! A database that is gone, or whose WAL was lost or cut, looks to SQLite like a new or an older
 //! one, and nothing in it says otherwise. The mark does. It is written before a new database
@@ -28,12 +29,23 @@ use crate::stock::{Origin, Seq};
 #[derive(Debug)]
 pub struct HighWaterMark {
     data_dir: PathBuf,
-    /// The epoch and the end of the ledger in the file; `None` if it does not exist or cannot be read.
-    saved: Option<(Uuid, LedgerEnd)>,
+    /// What the file says; `None` if it does not exist or cannot be read.
+    saved: Option<Marked>,
+    /// Whether the file is there and cannot be read.
+    is_unreadable: bool,
     /// Whether a gateway has run here, so that there must be a mark beside a database with a ledger.
     expected: bool,
     /// Whether the file could not be written the last time.
     failed: bool,
+}
+
+/// What a mark says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Marked {
+    pub(super) epoch: Uuid,
+    pub(super) end: LedgerEnd,
+    /// The ledger is signed up to here. A mark of an earlier version says 0.
+    pub(super) signed_seq: Seq,
 }
 
 impl HighWaterMark {
@@ -49,9 +61,11 @@ impl HighWaterMark {
 
     fn read_if(data_dir: &Path, was_used: bool) -> Self {
         let bytes = fs::read(data_dir.join(HIGH_WATER_MARK_FILE));
-        let expected = was_used || bytes.is_ok();
+        let is_there = !bytes.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         let saved = bytes.ok().and_then(|bytes| parse(&bytes));
-        Self { data_dir: data_dir.into(), saved, expected, failed: false }
+        let is_unreadable = is_there && saved.is_none();
+        let expected = was_used || is_there;
+        Self { data_dir: data_dir.into(), saved, is_unreadable, expected, failed: false }
     }
 
     /// Whether there is a mark that can be read, or one was written.
@@ -59,18 +73,17 @@ impl HighWaterMark {
         self.saved.is_some()
     }
 
-    /// Does without a mark from here on: a program from before there were marks has left none.
-    pub(super) fn expect_none(&mut self) {
-        self.expected = false;
-    }
-
     /// Checks that there was no database yet. A new one must not take the place of one that is
     /// gone. This also holds for an empty file: all of its content may have been in the WAL.
     pub(super) fn check_may_create(&self, database: &Path) -> Result<(), StoreError> {
         match self.saved {
-            Some((epoch, LedgerEnd { seq, .. })) => {
+            Some(Marked { epoch, end: LedgerEnd { seq, .. }, .. }) => {
                 let aside = database.parent().and_then(newest_aside);
                 Err(StoreError::Gone { path: database.into(), epoch, seq, aside })
+            }
+            None if self.is_unreadable => {
+                let mark = self.data_dir.join(HIGH_WATER_MARK_FILE);
+                Err(StoreError::GoneUnknown { path: database.into(), mark })
             }
             None => Ok(()),
         }
@@ -85,9 +98,9 @@ impl HighWaterMark {
     pub fn check_reached(&self, origin: &Origin, end: LedgerEnd) -> Result<(), StoreError> {
         let path = self.data_dir.join(DATABASE_FILE);
         match self.saved {
-            Some((epoch, reached)) if epoch == origin.epoch => check_not_shorter(end, reached),
+            Some(marked) if marked.epoch == origin.epoch => check_not_shorter(end, marked.end),
             Some(_) if self.is_just_restored(origin.epoch) => Ok(()),
-            Some((marked, LedgerEnd { seq: reached, .. })) => {
+            Some(Marked { epoch: marked, end: LedgerEnd { seq: reached, .. }, .. }) => {
                 Err(StoreError::OtherEpoch { path, found: origin.epoch, marked, reached })
             }
             None if self.expected && end != LedgerEnd::default() => {
@@ -102,31 +115,40 @@ impl HighWaterMark {
     fn is_just_restored(&self, epoch: Uuid) -> bool {
         let mark = self.data_dir.join(UNFINISHED_DIR).join(HIGH_WATER_MARK_FILE);
         let saved = fs::read(mark).ok().and_then(|bytes| parse(&bytes));
-        saved.is_some_and(|saved| saved.0 == epoch)
+        saved.is_some_and(|saved| saved.epoch == epoch)
     }
 
     /// The position that the database of this epoch had reached; `None` if the mark is another's.
-    pub(super) fn seq_of(&self, epoch: Uuid) -> Option<Seq> {
-        self.saved.filter(|saved| saved.0 == epoch).map(|saved| saved.1.seq)
+    pub fn seq_of(&self, epoch: Uuid) -> Option<Seq> {
+        self.of(epoch).map(|saved| saved.end.seq)
+    }
+
+    /// The position up to which the ledger of this epoch had been signed; 0 if nothing is known of it.
+    pub fn signed_seq_of(&self, epoch: Uuid) -> Seq {
+        self.of(epoch).map_or(0, |saved| saved.signed_seq)
+    }
+
+    fn of(&self, epoch: Uuid) -> Option<Marked> {
+        self.saved.filter(|saved| saved.epoch == epoch)
     }
 
     /// Writes the mark if it has changed or its file is gone. A failure is logged and tried again:
     /// the commits go on, and the hub notices a loss, too.
-    pub(super) fn write(&mut self, data_dir: &DataDir, epoch: Uuid, end: LedgerEnd) {
+    pub(super) fn write(&mut self, data_dir: &DataDir, marked: Marked) {
         let is_there = self.saved.is_some() && data_dir.exists(HIGH_WATER_MARK_FILE);
-        if is_there && self.saved == Some((epoch, end)) {
+        if is_there && self.saved == Some(marked) {
             return;
         }
         // One of an earlier version names no record, and its file is shorter.
-        let is_same = is_there && self.saved.is_some_and(|saved| saved.0 == epoch && saved.1.n > 0);
-        let written =
-            if is_same { overwrite(data_dir, epoch, end) } else { create(data_dir, epoch, end) };
+        let is_same = is_there && self.of(marked.epoch).is_some_and(|saved| saved.end.n > 0);
+        let written = if is_same { overwrite(data_dir, marked) } else { create(data_dir, marked) };
         if let (Err(error), false) = (&written, self.failed) {
             tracing::error!(%error, "the file {HIGH_WATER_MARK_FILE} beside the database cannot be written; without it the next start is refused");
         }
         self.failed = written.is_err();
         if !self.failed {
-            self.saved = Some((epoch, end));
+            self.saved = Some(marked);
+            self.is_unreadable = false;
         }
     }
 }
@@ -144,8 +166,8 @@ fn check_not_shorter(found: LedgerEnd, reached: LedgerEnd) -> Result<(), StoreEr
 }
 
 /// Writes a mark where there was none, or another database's. It is on disk when this returns.
-pub(super) fn create(data_dir: &DataDir, epoch: Uuid, end: LedgerEnd) -> io::Result<()> {
-    let text = text(epoch, end);
+pub(super) fn create(data_dir: &DataDir, marked: Marked) -> io::Result<()> {
+    let text = text(marked);
     let flags = OFlags::WRONLY | OFlags::CREATE;
     let file = data_dir.open(HIGH_WATER_MARK_FILE, flags)?;
     file.write_all_at(text.as_bytes(), 0)?;
@@ -155,30 +177,31 @@ pub(super) fn create(data_dir: &DataDir, epoch: Uuid, end: LedgerEnd) -> io::Res
 }
 
 /// In place: that works on a full disk, too.
-fn overwrite(data_dir: &DataDir, epoch: Uuid, end: LedgerEnd) -> io::Result<()> {
+fn overwrite(data_dir: &DataDir, marked: Marked) -> io::Result<()> {
     let file = data_dir.open(HIGH_WATER_MARK_FILE, OFlags::WRONLY)?;
-    file.write_all_at(text(epoch, end).as_bytes(), 0)
+    file.write_all_at(text(marked).as_bytes(), 0)
 }
 
-/// The whole file.
-fn text(epoch: Uuid, LedgerEnd { n, seq }: LedgerEnd) -> String {
-    let mark = format!("{epoch} {seq:020} {n:020}");
+/// The whole file. It is as long as that of a program that names two numbers of 20 digits, which reads
+/// and overwrites it.
+fn text(Marked { epoch, end: LedgerEnd { n, seq }, signed_seq }: Marked) -> String {
+    let mark = format!("{epoch} {seq:013} {n:013} {signed_seq:013}");
     let line = format!("{mark} {:08x}\n", crc32fast::hash(mark.as_bytes()));
     line.repeat(2)
 }
 
 /// The mark in either half of the file.
-fn parse(bytes: &[u8]) -> Option<(Uuid, LedgerEnd)> {
+fn parse(bytes: &[u8]) -> Option<Marked> {
     let (first, second) = bytes.split_at(bytes.len() / 2);
     let marks = [first, second].map(parse_line);
     marks
         .into_iter()
         .flatten()
-        .max_by_key(|mark| (mark.1.n, mark.1.seq))
+        .max_by_key(|mark| (mark.end.n, mark.end.seq, mark.signed_seq))
         .or_else(|| parse_old(bytes))
 }
 
-fn parse_line(bytes: &[u8]) -> Option<(Uuid, LedgerEnd)> {
+fn parse_line(bytes: &[u8]) -> Option<Marked> {
     // The last byte is the end of the line, whatever it is.
     let line = std::str::from_utf8(bytes.split_last()?.1).ok()?;
     let (mark, checksum) = line.rsplit_once(' ')?;
@@ -187,19 +210,20 @@ fn parse_line(bytes: &[u8]) -> Option<(Uuid, LedgerEnd)> {
 }
 
 /// A file of the versions that wrote the mark once, without a checksum.
-fn parse_old(bytes: &[u8]) -> Option<(Uuid, LedgerEnd)> {
+fn parse_old(bytes: &[u8]) -> Option<Marked> {
     const BYTES: usize = 57;
     let mark = bytes.strip_suffix(b"\n").filter(|mark| mark.len() == BYTES)?;
     parse_mark(std::str::from_utf8(mark).ok()?)
 }
 
-/// A mark of an earlier version names no record.
-fn parse_mark(mark: &str) -> Option<(Uuid, LedgerEnd)> {
+/// A mark of an earlier version names no record, or no signature.
+fn parse_mark(mark: &str) -> Option<Marked> {
     let mut parts = mark.split(' ');
     let epoch = Uuid::try_parse(parts.next()?).ok()?;
     let seq = parts.next()?.parse().ok()?;
     let n = parts.next().map_or(Ok(0), str::parse).ok()?;
-    Some((epoch, LedgerEnd { n, seq }))
+    let signed_seq = parts.next().map_or(Ok(0), str::parse).ok()?;
+    Some(Marked { epoch, end: LedgerEnd { n, seq }, signed_seq })
 }
 
 #[cfg(test)]
@@ -208,12 +232,12 @@ mod tests {
 
     #[test]
     fn a_mark_is_read_whatever_single_bit_of_its_file_is_flipped() {
-        let (epoch, end) = (Uuid::from_bytes([7; 16]), LedgerEnd { n: 5_000, seq: 4_711 });
-        let whole = text(epoch, end).into_bytes();
+        let marked = marked(5_000, 4_711, 4_700);
+        let whole = text(marked).into_bytes();
         for bit in 0..whole.len() * 8 {
             let mut flipped = whole.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(parse(&flipped), Some((epoch, end)), "bit {bit}");
+            assert_eq!(parse(&flipped), Some(marked), "bit {bit}");
         }
         for cut_to in 0..whole.len() / 2 {
             assert_eq!(parse(&whole[..cut_to]), None, "cut to {cut_to}");
@@ -234,10 +258,23 @@ mod tests {
     #[test]
     fn a_mark_of_an_earlier_version_is_read() {
         let epoch = Uuid::from_bytes([7; 16]);
-        let expected = Some((epoch, LedgerEnd { n: 0, seq: 12 }));
         let mark = format!("{epoch} {:020}", 12);
-        assert_eq!(parse(format!("{mark}\n").as_bytes()), expected);
-        let line = format!("{mark} {:08x}\n", crc32fast::hash(mark.as_bytes()));
-        assert_eq!(parse(line.repeat(2).as_bytes()), expected);
+        assert_eq!(parse(format!("{mark}\n").as_bytes()), Some(marked(0, 12, 0)));
+        let with_record = format!("{mark} {:020}", 15);
+        for (mark, expected) in [(mark, marked(0, 12, 0)), (with_record, marked(15, 12, 0))] {
+            let line = format!("{mark} {:08x}\n", crc32fast::hash(mark.as_bytes()));
+            assert_eq!(parse(line.repeat(2).as_bytes()), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_mark_is_as_long_as_one_of_an_earlier_version_that_overwrites_it() {
+        let earlier = format!("{} {:020} {:020} {:08x}\n", Uuid::nil(), 1, 1, 1).repeat(2);
+        assert_eq!(text(marked(i64::from(u32::MAX), 1, 1)).len(), earlier.len());
+    }
+
+    fn marked(n: i64, seq: Seq, signed_seq: Seq) -> Marked {
+        let epoch = Uuid::from_bytes([7; 16]);
+        Marked { epoch, end: LedgerEnd { n, seq }, signed_seq }
     }
 }

@@ -2,11 +2,10 @@
 //!
 //! A disk that hangs keeps a thread until it answers. The threads for blocking work are few, and the
 //! link to the hub and others need them, too. So reading takes one of them, however many wait for it,
-//! and nobody waits without a limit.
+//! and nobody waits without a limit. Terminals wait behind the link: see [`super::read_turns`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
@@ -22,14 +21,17 @@ use super::free_space::FreeSpace;
 use super::ledger::read_ledger;
 use super::maintenance::wal_bytes;
 use super::read_only::open_read_only;
+use super::read_turns::{Rank, ReadTurns};
+use super::request_lookup::RequestLookup;
 use crate::limits::{READ_WAIT, SIZES_WAIT};
-use crate::stock::{Barcode, Listing, Posted, Seq, Sku};
+use crate::stock::{Barcode, Listing, Posted, RequestRecord, Seq, Sku};
 
 /// A read-only connection of its own. Clones share it.
 #[derive(Clone, Debug)]
 pub struct LedgerReader {
     /// Readers take turns, so a burst of queries holds one snapshot of the database at a time.
     db: Arc<Mutex<Connection>>,
+    turns: Arc<ReadTurns>,
     /// Locked while its files are looked at.
     data_dir: Arc<Mutex<PathBuf>>,
 }
@@ -55,20 +57,30 @@ impl LedgerReader {
         // Only the writer closes the database: see [`super::Store::check_placement`].
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         let db = Arc::new(Mutex::new(db));
-        Ok(Self { db, data_dir: Arc::new(Mutex::new(data_dir.into())) })
+        let (turns, data_dir) = (Arc::new(ReadTurns::new()), Arc::new(Mutex::new(data_dir.into())));
+        Ok(Self { db, turns, data_dir })
     }
 
     /// The sizes of the database's files; `None` if the disk does not answer soon.
     pub async fn sizes(&self) -> Option<DatabaseSizes> {
-        blocking(&self.data_dir, SIZES_WAIT, |data_dir| DatabaseSizes::of(data_dir)).await
+        let sizes = blocking(&self.data_dir, |data_dir| DatabaseSizes::of(data_dir));
+        timeout(SIZES_WAIT, sizes).await.ok()
     }
 
     /// Up to `limit` entries after the position `after`, in order. Runs on the blocking pool.
     ///
     /// # Errors
-    /// If the database cannot be read, or not within [`READ_WAIT`].
+    /// If the database cannot be read, or not within [`READ_WAIT`], or too many others wait.
     pub async fn read(&self, after: Seq, limit: usize) -> Result<Vec<Posted>, StoreError> {
-        self.query(move |db| read_ledger(db, after, limit)).await
+        self.query(Rank::Query, move |db| read_ledger(db, after, limit)).await
+    }
+
+    /// As [`Self::read`], for the link to the hub.
+    ///
+    /// # Errors
+    /// If the database cannot be read, or not within [`READ_WAIT`].
+    pub async fn read_for_link(&self, after: Seq, limit: usize) -> Result<Vec<Posted>, StoreError> {
+        self.query(Rank::Link, move |db| read_ledger(db, after, limit)).await
     }
 
     /// The SKU and the content of the first of these barcodes which is in the catalogue. Runs on the
@@ -81,7 +93,7 @@ impl LedgerReader {
             let found = codes.iter().map(|code| find_barcode(db, code));
             found.filter_map(Result::transpose).next().transpose()
         };
-        self.query(first).await
+        self.query(Rank::Scan, first).await
     }
 
     /// Up to `limit` barcodes of the catalogue after this one, in order, each with its SKU. Runs on
@@ -94,7 +106,18 @@ impl LedgerReader {
         after: String,
         limit: usize,
     ) -> Result<Vec<(Barcode, Sku)>, StoreError> {
-        self.query(move |db| barcodes(db, &after, limit)).await
+        self.query(Rank::Query, move |db| barcodes(db, &after, limit)).await
+    }
+
+    /// What is remembered of a request. Runs on the blocking pool.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn find_request(
+        &self,
+        lookup: RequestLookup,
+    ) -> Result<Option<RequestRecord>, StoreError> {
+        self.query(Rank::Query, move |db| lookup.read(db)).await
     }
 
     /// The listing of a SKU. Runs on the blocking pool.
@@ -102,15 +125,19 @@ impl LedgerReader {
     /// # Errors
     /// If the database cannot be read.
     pub async fn listing(&self, sku: Sku) -> Result<Option<Listing>, StoreError> {
-        self.query(move |db| listing(db, &sku)).await
+        self.query(Rank::Query, move |db| listing(db, &sku)).await
     }
 
     async fn query<T: Send + 'static>(
         &self,
+        rank: Rank,
         query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let result = blocking(&self.db, READ_WAIT, move |db| query(db)).await;
-        result.unwrap_or(Err(StoreError::NoAnswer))
+        let read = async {
+            let _turn = self.turns.turn(rank).await?;
+            blocking(&self.db, move |db| query(db)).await
+        };
+        timeout(READ_WAIT, read).await.unwrap_or(Err(StoreError::NoAnswer))
     }
 }
 
@@ -122,23 +149,20 @@ impl DatabaseSizes {
     }
 }
 
-/// Does this on the blocking pool as soon as no other caller does anything with the same thing.
-/// `None` if that takes too long; it goes on then, and its result is dropped.
+/// Does this on the blocking pool as soon as no other caller does anything with the same thing. If
+/// the caller waits no longer, it goes on, and its result is dropped.
 async fn blocking<S: Send + 'static, T: Send + 'static>(
     shared: &Arc<Mutex<S>>,
-    wait: Duration,
     work: impl FnOnce(&S) -> T + Send + 'static,
-) -> Option<T> {
-    let work = async {
-        let shared = Arc::clone(shared).lock_owned().await;
-        spawn_blocking(move || work(&shared)).await.expect("reading does not panic")
-    };
-    timeout(wait, work).await.ok()
+) -> T {
+    let shared = Arc::clone(shared).lock_owned().await;
+    spawn_blocking(move || work(&shared)).await.expect("reading does not panic")
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+    use std::time::Duration;
 
     use super::*;
 
@@ -151,13 +175,13 @@ mod tests {
         let wait = Duration::from_millis(20);
         runtime.block_on(async {
             for _ in 0..10 {
-                let hung = blocking(&shared, wait, |disk| disk.recv().is_ok()).await;
-                assert_eq!(hung, None);
+                let hung = blocking(&shared, |disk: &mpsc::Receiver<()>| disk.recv().is_ok());
+                assert!(timeout(wait, hung).await.is_err());
             }
             assert_eq!(spawn_blocking(|| 7).await.unwrap(), 7, "another thread is free");
             disk.send(()).unwrap();
-            let again = blocking(&shared, Duration::from_secs(10), |_| 8).await;
-            assert_eq!(again, Some(8), "it goes on");
+            let again = timeout(Duration::from_secs(10), blocking(&shared, |_| 8)).await;
+            assert_eq!(again, Ok(8), "it goes on");
         });
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn load(
     db: &Connection,
     positions: &Positions,
 ) -> Result<(Stock, StockRepair), StoreError> {
-    check_beginning(db, positions.pruned_seq)?;
+    check_beginning(db, positions)?;
     let (seq, checks) = last_row(db)?.map(|row| row.chunk.last()).unwrap_or_default();
     check_order(positions, seq)?;
     let (mut items, mut repair) = StockRepair::of_items(db, positions)?;
@@ -49,22 +49,29 @@ pub(super) fn load(
 
 /// Checks that the positions are in the order in which they advance.
 fn check_order(positions: &Positions, seq: Seq) -> Result<(), StoreError> {
-    let Positions { progress, checkpoint_seq, pruned_seq, taken, .. } = positions;
-    let ahead = [progress.acked_seq, *checkpoint_seq, taken.at_seq].into_iter().max();
-    match ahead.filter(|ahead| *ahead > seq) {
-        Some(ahead) => Err(StoreError::Damaged(format!(
-            "the ledger ends at entry {seq}, but had come to entry {ahead}"
-        ))),
-        None if pruned_seq > checkpoint_seq => Err(StoreError::Damaged(format!(
-            "entries up to {pruned_seq} were deleted, but the stock table is complete up to {checkpoint_seq} only"
-        ))),
-        None => Ok(()),
+    let Positions { checkpoint_seq, pruned_seq, .. } = positions;
+    let ahead = positions.reached_seq();
+    if ahead > seq {
+        let why = format!("the ledger ends at entry {seq}, but had come to entry {ahead}");
+        return Err(StoreError::Damaged(why));
     }
+    if pruned_seq > checkpoint_seq {
+        return Err(StoreError::Damaged(format!(
+            "entries up to {pruned_seq} were deleted, but the stock table is complete up to {checkpoint_seq} only"
+        )));
+    }
+    Ok(())
 }
 
-/// Checks that the ledger begins where pruning has left it.
-fn check_beginning(db: &Connection, pruned_seq: Seq) -> Result<(), StoreError> {
-    match row_from(db, 0)?.map_or(pruned_seq, |row| row.chunk.base.0) {
+/// Checks that the ledger begins where pruning has left it. A first row that cannot be read concerns
+/// only its own requests, as any other row does: the request index knows their records.
+fn check_beginning(db: &Connection, positions: &Positions) -> Result<(), StoreError> {
+    let Positions { pruned_seq, pruned_n, .. } = *positions;
+    let first = match row_from(db, 0) {
+        Err(error) if pruned_n.is_some() && error.is_damage() => return Ok(()),
+        first => first?,
+    };
+    match first.map_or(pruned_seq, |row| row.chunk.base.0) {
         begins if begins == pruned_seq => Ok(()),
         begins => Err(StoreError::Damaged(format!(
             "the ledger should begin after entry {pruned_seq}, but begins after entry {begins}"

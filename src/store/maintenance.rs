@@ -7,6 +7,7 @@ use rusqlite::config::DbConfig;
 use super::database::Store;
 use super::error::StoreError;
 use super::files::DATABASE_FILE;
+use super::high_water_mark::Marked;
 use super::lock_holders::{self, LockHolder};
 use super::reserve::free_pages_bytes;
 use crate::clock;
@@ -82,10 +83,12 @@ impl Store {
         is_saved && displaced.ends_with_restart()
     }
 
-    /// Writes the high-water mark: where the ledger of this stock ends.
+    /// Writes the high-water mark: where the ledger of this stock ends, and up to where it is signed.
     pub fn save_high_water_mark(&mut self, stock: &Stock) {
-        let end = self.end(stock);
-        self.high_water_mark.write(&self.data_dir, self.identity.origin.epoch, end);
+        let (epoch, end) = (self.identity.origin.epoch, self.end(stock));
+        // Signatures that the database no longer has are not forgotten.
+        let signed_seq = self.signed_seq.max(self.high_water_mark.signed_seq_of(epoch));
+        self.high_water_mark.write(&self.data_dir, Marked { epoch, end, signed_seq });
     }
 
     /// Deletes the copies from before an upgrade, once the new version has served long enough.

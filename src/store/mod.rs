@@ -38,14 +38,17 @@ mod locked_file;
 mod maintenance;
 mod migrate;
 mod open;
+mod overwrite;
 mod permission;
 mod placement;
 mod read_only;
+mod read_turns;
 mod repairs;
 mod reported_rows;
 mod request_hashes;
 mod request_index;
 mod request_load;
+mod request_lookup;
 mod reservation_order;
 mod reserve;
 mod restore;
@@ -53,6 +56,7 @@ mod retention;
 mod row_check;
 mod salvage;
 mod schema;
+mod signed_rows;
 mod signed_table;
 mod sql_values;
 mod stock_repair;
@@ -69,7 +73,7 @@ pub use self::files::{
     DATABASE_FILE, DEVICE_KEY_FILE, HIGH_WATER_MARK_FILE, LINK_FILE, LOCK_FILE, RESERVE_FILE,
 };
 pub use self::free_space::FreeSpace;
-pub use self::gateway_row::{Progress, check_owner, read_identity};
+pub use self::gateway_row::{Progress, check_owner, read_identity, read_ledger_range};
 pub use self::high_water_mark::HighWaterMark;
 pub use self::ledger::{read_end, read_last_seq, read_ledger, visit_ledger};
 pub use self::ledger_end::LedgerEnd;
@@ -83,10 +87,11 @@ pub use self::read_only::{
     schema_version,
 };
 pub use self::repairs::Repair;
+pub use self::request_lookup::RequestLookup;
 pub use self::reserve::free_pages_bytes;
 pub use self::restore::{RestoreSource, Restored, accept, move_database_aside, restore};
 pub use self::row_check::add_row_crc_function;
-pub use self::signed_table::read_signed;
+pub use self::signed_table::{first_damaged_signed, last_signed, read_signed};
 
 #[cfg(test)]
 mod bit_flip_tests;
@@ -100,6 +105,10 @@ mod checkpoint_tests;
 mod damage_tests;
 #[cfg(test)]
 mod demand_tests;
+#[cfg(test)]
+mod log_flip_tests;
+#[cfg(test)]
+mod overwrite_tests;
 #[cfg(test)]
 mod repair_tests;
 #[cfg(test)]

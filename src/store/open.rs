@@ -15,6 +15,7 @@ use super::error::StoreError;
 use super::files::{DATABASE_FILE, UNFINISHED_DIR};
 use super::gateway_row::{self, GatewayRow, Positions};
 use super::high_water_mark::HighWaterMark;
+use super::ledger::row_from;
 use super::ledger_end::LedgerEnd;
 use super::ledger_repair::correct_rows;
 use super::load::load;
@@ -27,6 +28,7 @@ use super::request_index::RequestIndex;
 use super::reservation_order::ReservationOrder;
 use super::reserve::DiskReserve;
 use super::retention::{check_marks, tell_marks};
+use super::sql_values::to_i64;
 use super::upgrade_copies::UpgradeCopies;
 use super::version::check_ours;
 use crate::clock;
@@ -46,14 +48,16 @@ impl Store {
         let start = Start { data_dir: &data_dir, high_water_mark: &high_water_mark, site, gateway };
         let database = start.prepare_with_reserve(&mut reserve);
         let loaded = database.and_then(|PreparedDatabase { db, file, is_upgraded }| {
+            let was_marked = high_water_mark.exists();
             if is_upgraded {
-                high_water_mark.expect_none();
+                // The upgrade may have made it.
+                high_water_mark = HighWaterMark::read_locked(&data_dir);
             }
             let check = |origin: &Origin, end| high_water_mark.check_reached(origin, end);
             let (row, stock, request_index, repairs) = load_and_repair(&db, site, gateway, check)?;
             let GatewayRow { identity, positions, .. } = row;
             let origin = identity.origin.clone();
-            if !high_water_mark.exists() && stock.seq() > 0 {
+            if !was_marked && stock.seq() > 0 {
                 warn_of_copy();
             }
             let progress = positions.progress;
@@ -81,6 +85,9 @@ impl Store {
             checkpoint,
             reserve,
             high_water_mark,
+            signed_seq: 0,
+            signed_with_entry: None,
+            key: None,
             copies,
             identity: row.0,
             positions: row.1,
@@ -115,23 +122,27 @@ pub(super) fn load_and_repair(
     let damaged_reports = DamagedReports::check(db)?;
     let catalogue = catalogue_repair::check(db, &positions.rows)?;
     let read = |positions: &Positions| {
-        Ok((load(db, positions)?, RequestIndex::load(db, row.identity.seed)?))
+        let loaded = load(db, positions)?;
+        Ok((loaded, RequestIndex::load(db, row.identity.seed, positions.pruned_n)?))
     };
-    let loaded = match read(positions) {
-        Err(error @ StoreError::Damaged(_)) => match correct_rows(db, &mut repairs)? {
-            true => read(positions),
-            false => Err(error),
-        },
+    // The first row is put right if it can be, although a start does without it.
+    let loaded = match row_from(db, 0).and_then(|_| read(positions)) {
+        Err(StoreError::Damaged(_)) => {
+            correct_rows(db, &mut repairs)?;
+            read(positions)
+        }
         loaded => loaded,
     };
     let ((mut stock, stock_repair), (index, request_repair)) = loaded?;
     check(&row.identity.origin, LedgerEnd { n: index.next() - 1, seq: stock.seq() })?;
+    let knows_beginning = positions.pruned_n.is_some();
+    positions.pruned_n = Some(to_i64(index.hashes.floor()) - 1);
 
     if let Some(catalogue) = &catalogue {
         catalogue.tell(&mut repairs);
     }
     let listed = super::catalogue::read_all(db)?;
-    let has_gaps = catalogue.is_some() || (positions.taken.catalogue == 0 && listed.count() > 0);
+    let has_gaps = catalogue.is_some() || (positions.taken.catalogue == 0 && !listed.is_empty());
     stock = stock.with_catalogue(if has_gaps { listed.with_gaps() } else { listed });
     let has_damaged_marks = tell_marks(damaged_marks, &mut repairs);
     let has_damaged_reports = damaged_reports.tell(&mut repairs);
@@ -158,6 +169,10 @@ pub(super) fn load_and_repair(
         }
         // A copy with a damaged key is not where it would be replaced.
         transaction.execute("DELETE FROM gateway", [])?;
+        gateway_row::save(&transaction, &row.identity, positions)?;
+        transaction.commit()?;
+    } else if !knows_beginning {
+        let transaction = db.unchecked_transaction()?;
         gateway_row::save(&transaction, &row.identity, positions)?;
         transaction.commit()?;
     }
@@ -213,7 +228,7 @@ impl Start<'_> {
         if is_new {
             create(db, |db| gateway_row::create(db, self.site, self.gateway))?;
         } else {
-            prepared.is_upgraded = migrate(db, self.data_dir.path())?;
+            prepared.is_upgraded = migrate(db, self.data_dir, self.high_water_mark)?;
         }
         if !self.high_water_mark.exists() {
             move_log_into_database(db)?;

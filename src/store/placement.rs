@@ -2,7 +2,8 @@
 //!
 //! A process does not notice when a file that it has open is removed, or another one is put in its
 //! place. It goes on writing into a file without a name, which is gone when the process ends. So
-//! nothing is answered before the paths were compared with the open files.
+//! nothing is answered before the paths were compared with the open files, and these with what SQLite
+//! has written into them.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -17,6 +18,7 @@ use super::data_dir::DataDir;
 use super::displacement::{Change, DisplacedKind, Displacement};
 use super::files::{DATABASE_FILE, database_files};
 use super::locked_file::LockedFile;
+use super::overwrite::OverwriteWatch;
 
 /// What tells one file from every other one. The number of its names does not: a file that was removed
 /// here may have another name elsewhere, and some filesystems do not count those of a directory.
@@ -40,6 +42,7 @@ pub(super) struct Placement {
     files: [(String, FileId); 3],
     /// The whole paths of the first two, which hold what was committed.
     committed: [CString; 2],
+    overwrites: OverwriteWatch,
     /// Locked. It must be closed after the database: see [`DataDir::lock_database`].
     database: LockedFile,
 }
@@ -59,20 +62,24 @@ impl Placement {
             io::Result::Ok(CString::new(path)?)
         };
         let committed = [path(&files[0])?, path(&files[1])?];
-        Ok(Self { directory, files, committed, database })
+        let mut overwrites = OverwriteWatch::open(data_dir, &files[1].0, &files[2].0)?;
+        overwrites.find(database.file());
+        Ok(Self { directory, files, committed, overwrites, database })
     }
 
-    /// Whether the paths lead to the files that hold what was committed. It is asked for after every
-    /// commit; whether the directory and the index are the same is looked at every second.
-    pub(super) fn holds_commits(&self) -> bool {
+    /// Whether the paths lead to the files that hold what was committed, and nobody else has written
+    /// into these. It is asked for after every commit; whether the directory and the index are the same
+    /// is looked at every second.
+    pub(super) fn holds_commits(&mut self) -> bool {
         let is_same = |(path, (_, id)): (&CString, &(String, FileId))| {
             stat(path.as_c_str()).is_ok_and(|found| FileId::of(&found) == *id)
         };
         self.committed.iter().zip(&self.files).all(is_same)
+            && self.overwrites.find(self.database.file()).is_none()
     }
 
-    /// Finds what is no longer in its place.
-    pub(super) fn find_displaced(&self, data_dir: &DataDir) -> Option<Displacement> {
+    /// Finds what is no longer in its place, or was written over there.
+    pub(super) fn find_displaced(&mut self, data_dir: &DataDir) -> Option<Displacement> {
         let found = stat(data_dir.path()).map_err(io::Error::from);
         if let Some(change) = change(&found, self.directory) {
             return Some(Displacement {
@@ -82,6 +89,17 @@ impl Placement {
                 now_at: name_of(data_dir.handle()),
             });
         }
+        self.find_file(data_dir).or_else(|| self.find_overwritten(data_dir))
+    }
+
+    fn find_overwritten(&mut self, data_dir: &DataDir) -> Option<Displacement> {
+        let kind = self.overwrites.find(self.database.file())?;
+        let (name, _) = &self.files[usize::from(kind == DisplacedKind::Log)];
+        let path = data_dir.path().join(name);
+        Some(Displacement { path, kind, change: Change::Overwritten, now_at: None })
+    }
+
+    fn find_file(&self, data_dir: &DataDir) -> Option<Displacement> {
         self.files.iter().find_map(|(name, id)| {
             let found = data_dir.stat(name);
             let change = change(&found, *id)?;

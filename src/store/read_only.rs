@@ -69,6 +69,17 @@ fn open_existing(path: &Path) -> Result<Connection, StoreError> {
     }
 }
 
+/// Opens a database as if it had no WAL. Nothing is made beside it.
+pub(super) fn open_without_log(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        uri += &format!("%{byte:02x}");
+    }
+    uri += "?immutable=1";
+    Ok(Connection::open_with_flags(uri, flags)?)
+}
+
 /// The schema version of a database, and the newest one that this program knows.
 ///
 /// # Errors

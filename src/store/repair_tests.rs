@@ -95,6 +95,40 @@ fn a_request_whose_record_is_missing_is_not_new() {
     assert!(read.is_damage(), "nor does it begin after one: {read}");
 }
 
+/// The first rows may hold records without entries alone, which are in no position.
+#[test]
+fn a_request_whose_record_is_missing_at_the_beginning_is_not_new() {
+    for is_pruned in [false, true] {
+        let mut shop = Shop::unsynced();
+        if is_pruned {
+            shop.restock("pruned", 5);
+            shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
+        }
+        let line = Line::new(Sku::parse("Z").unwrap(), Quantity::of_line(1).unwrap());
+        let unknown = Action::Deduct { order_id: None, lines: vec![line] };
+        let refused = Command::chosen(id("refused"), unknown);
+        let mut draft = shop.empty_draft();
+        assert!(draft.decide(&refused, &shop.store).unwrap().unwrap().outcome.is_err());
+        let changes = draft.finish();
+        shop.commit(&changes);
+        shop.restock("in", 1);
+        shop.store.finish_checkpoint(&shop.stock, || true).unwrap();
+        while shop.prune(9 * HOUR_MS, 1) {}
+        assert!(!shop.find("pruned"));
+        shop.sql("DELETE FROM ledger WHERE n = (SELECT min(n) FROM ledger)");
+        let error = shop.killed().unwrap_err().to_string();
+        assert!(error.contains("of the ledger is missing"), "its hash is in no row: {error}");
+
+        shop.flush_hashes();
+        shop.reopen();
+        let answer = shop.empty_draft().decide(&refused, &shop.store).unwrap();
+        assert!(matches!(answer, Err(Undecided::RecordLost { .. })), "{answer:?}");
+        assert!(shop.decide("other", &[("A", 1)]).is_ok());
+        let found = super::examine(&shop.store.db, |_| {}).unwrap();
+        assert!(found[0].fault.contains("of the ledger are missing"), "{found:?}");
+    }
+}
+
 #[test]
 fn a_flipped_bit_of_a_pruned_skus_stock_is_put_right() {
     for sql in [

@@ -90,6 +90,11 @@ impl RequestHashes {
         self.shards[shard].of_key(key).map(number_of).take_while(|n| *n >= self.floor)
     }
 
+    /// The first record that is not removed.
+    pub(super) fn floor(&self) -> u64 {
+        self.floor
+    }
+
     /// Removes every record before this one.
     pub(super) fn remove_before(&mut self, floor: u64) {
         self.floor = self.floor.max(floor);

@@ -44,47 +44,22 @@ impl RequestIndex {
         self.next
     }
 
-    /// Finds the newest record of a request. Two ids may have one hash, so the ids are compared.
+    /// Finds the newest record of a request.
     pub(super) fn find(
         &self,
         db: &Connection,
         id: &RequestId,
     ) -> Result<Option<RequestRecord>, StoreError> {
-        let hash = self.hash(id);
-        for n in self.hashes.candidates(hash) {
-            let record = self.read(db, to_i64(n), hash)?;
-            if record.request_id == *id {
-                return Ok(record.record);
-            }
-        }
-        Ok(None)
-    }
-
-    /// Reads the record `n`, which must have a hash like this one.
-    fn read(&self, db: &Connection, n: i64, hash: u64) -> Result<LedgerRecord, StoreError> {
-        let row = row_from(db, n)?;
-        let record = row.and_then(|row| {
-            let index = usize::try_from(n.checked_sub(row.first())?).ok()?;
-            row.chunk.ledger_records.into_iter().nth(index)
-        });
-        let has_hash = |record: &LedgerRecord| is_alike(self.hash_of(record), hash);
-        record
-            .filter(has_hash)
-            .ok_or_else(|| StoreError::Damaged(format!("record {n} of the ledger cannot be read")))
+        find_among(db, self.seed, id, &mut self.numbers(id))
     }
 
     /// The numbers of the records that may be a request's.
     pub(super) fn numbers(&self, id: &RequestId) -> impl Iterator<Item = i64> {
-        self.hashes.candidates(self.hash(id)).map(to_i64)
-    }
-
-    fn hash(&self, id: &RequestId) -> u64 {
-        // The hash that stands for no request is avoided.
-        xxh3_64_with_seed(id.as_str().as_bytes(), self.seed).max(NO_REQUEST + 1)
+        self.hashes.candidates(hash(self.seed, id)).map(to_i64)
     }
 
     pub(super) fn hash_of(&self, record: &LedgerRecord) -> u64 {
-        record.record.as_ref().map_or(NO_REQUEST, |_| self.hash(&record.request_id))
+        hash_of(self.seed, record)
     }
 
     /// Adds records that are on disk.
@@ -117,6 +92,44 @@ impl RequestIndex {
     pub(super) fn remove_before(&mut self, first: i64) {
         self.hashes.remove_before(to_u64(first));
     }
+}
+
+/// Finds the newest record of a request among these, the newest first. Two ids may have one hash, so
+/// the ids are compared.
+pub(super) fn find_among(
+    db: &Connection,
+    seed: u64,
+    id: &RequestId,
+    numbers: &mut dyn Iterator<Item = i64>,
+) -> Result<Option<RequestRecord>, StoreError> {
+    for n in numbers {
+        let record = read(db, n, seed, hash(seed, id))?;
+        if record.request_id == *id {
+            return Ok(record.record);
+        }
+    }
+    Ok(None)
+}
+
+/// Reads the record `n`, which must have a hash like this one.
+fn read(db: &Connection, n: i64, seed: u64, hash: u64) -> Result<LedgerRecord, StoreError> {
+    let row = row_from(db, n)?;
+    let record = row.and_then(|row| {
+        let index = usize::try_from(n.checked_sub(row.first())?).ok()?;
+        row.chunk.ledger_records.into_iter().nth(index)
+    });
+    record
+        .filter(|record| is_alike(hash_of(seed, record), hash))
+        .ok_or_else(|| StoreError::Damaged(format!("record {n} of the ledger cannot be read")))
+}
+
+fn hash(seed: u64, id: &RequestId) -> u64 {
+    // The hash that stands for no request is avoided.
+    xxh3_64_with_seed(id.as_str().as_bytes(), seed).max(NO_REQUEST + 1)
+}
+
+fn hash_of(seed: u64, record: &LedgerRecord) -> u64 {
+    record.record.as_ref().map_or(NO_REQUEST, |_| hash(seed, &record.request_id))
 }
 
 /// Writes the hashes of consecutive records, of which `n` is the last.

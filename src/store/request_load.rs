@@ -32,13 +32,21 @@ pub(super) const REBUILT: &str = "they are rebuilt from the ledger";
 pub(super) const UNSAVED_MAX: i64 = 2 * REQUEST_HASHES_PER_ROW as i64;
 
 impl RequestIndex {
-    /// Reads the index.
+    /// Reads the index of the records after this one, up to which the ledger was pruned. If that is
+    /// not known, the ledger begins with its first row.
     ///
     /// # Errors
     /// If the database cannot be read, or both a row of the table and the ledger that it is made of
     /// are damaged.
-    pub(super) fn load(db: &Connection, seed: u64) -> Result<(Self, RequestRepair), StoreError> {
-        let first = row_from(db, 0)?.map_or(1, |row| row.first());
+    pub(super) fn load(
+        db: &Connection,
+        seed: u64,
+        pruned_n: Option<i64>,
+    ) -> Result<(Self, RequestRepair), StoreError> {
+        let first = match pruned_n {
+            Some(pruned_n) => pruned_n.saturating_add(1),
+            None => row_from(db, 0)?.map_or(1, |row| row.first()),
+        };
         let last = last_row(db)?.map_or(0, |row| row.n);
         let mut index = Self::new(seed, first);
         index.hashes.reserve(records_max(db, first, last)?);

@@ -43,9 +43,9 @@ impl ReservationOrder {
         self.0.len()
     }
 
-    /// The open reservations whose record has this number or a lower one.
-    pub(super) fn up_to(&self, n: i64) -> impl Iterator<Item = &RequestId> {
-        self.0.range(..=n).map(|(_, id)| id)
+    /// The open reservations whose record has this number or a lower one, each with the number.
+    pub(super) fn up_to(&self, n: i64) -> impl Iterator<Item = (i64, &RequestId)> {
+        self.0.range(..=n).map(|(n, id)| (*n, id))
     }
 
     /// Removes what was pruned, and adds the reservations whose records were carried forward;

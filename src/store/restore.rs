@@ -22,12 +22,13 @@ use super::directories::sync_directory;
 use super::error::StoreError;
 use super::files::{DATABASE_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE, UNFINISHED_DIR};
 use super::gateway_row::{GatewayRow, Identity, Positions, Progress, read_identity};
-use super::high_water_mark::{self, HighWaterMark};
+use super::high_water_mark::{self, HighWaterMark, Marked};
 use super::ledger::{read_end, row_from};
 use super::ledger_end::LedgerEnd;
 use super::locked_file::LockedFile;
-use super::read_only::{open_file_read_only, open_read_only};
+use super::read_only::{open_file_read_only, open_read_only, open_without_log};
 use super::salvage::for_each_readable_chunk;
+use super::signed_table::read_signed;
 use super::stock_table;
 use crate::clock::Now;
 use crate::limits::REQUEST_HASHES_PER_ROW;
@@ -83,7 +84,7 @@ pub fn restore(
     now_ms: i64,
 ) -> Result<Restored, StoreError> {
     let lock = RestoreLock::take(data_dir)?;
-    let aside = finish_move(data_dir).map_err(at(data_dir))?;
+    let aside = finish_move(data_dir, is_marked(data_dir)).map_err(at(data_dir))?;
     let source = match source {
         RestoreSource::Backup(file) => SourceDatabase::open(file, data_dir)?,
         RestoreSource::Damaged => SourceDatabase::open_damaged(data_dir, aside.as_deref())?,
@@ -103,7 +104,7 @@ pub fn restore(
 /// If the gateway runs, or the disk fails.
 pub fn move_database_aside(data_dir: &Path, now_ms: i64) -> Result<Option<PathBuf>, StoreError> {
     let _lock = RestoreLock::take(data_dir)?;
-    let aside = finish_move(data_dir).map_err(at(data_dir))?;
+    let aside = finish_move(data_dir, is_marked(data_dir)).map_err(at(data_dir))?;
     let kept = move_aside(data_dir, now_ms).map_err(at(data_dir))?.or(aside);
     match fs::remove_file(data_dir.join(HIGH_WATER_MARK_FILE)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(data_dir)(error)),
@@ -121,11 +122,22 @@ pub fn accept(data_dir: &Path) -> Result<(Origin, Seq), StoreError> {
     let found = open_read_only(data_dir).and_then(|db| {
         let identity = read_identity(&db)?;
         let (origin, _) = identity.ok_or_else(|| StoreError::Damaged(NOBODYS.into()))?;
-        Ok((origin, read_end(&db)?))
+        let signed_seq = read_signed(&db, 0)?.last().map_or(0, |(signed, _)| signed.seq);
+        Ok((Marked { epoch: origin.epoch, end: read_end(&db)?, signed_seq }, origin))
     });
-    let (origin, end) = found.map_err(|error| error.at(data_dir.join(DATABASE_FILE)))?;
-    lock.write_mark(origin.epoch, end).map_err(at(data_dir))?;
-    Ok((origin, end.seq))
+    let (marked, origin) = found.map_err(|error| error.at(data_dir.join(DATABASE_FILE)))?;
+    lock.write_mark(marked).map_err(at(data_dir))?;
+    Ok((origin, marked.end.seq))
+}
+
+/// Whether a database is the one that the high-water mark names. It is read without its WAL, which may
+/// have been left behind.
+fn is_marked(data_dir: &Path) -> impl FnOnce(&Path) -> bool {
+    let mark = HighWaterMark::read(data_dir);
+    move |database| {
+        let identity = open_without_log(database).and_then(|db| read_identity(&db));
+        identity.is_ok_and(|it| it.is_some_and(|(origin, _)| mark.seq_of(origin.epoch).is_some()))
+    }
 }
 
 const NOBODYS: &str = "it does not say whose it is";
@@ -144,8 +156,8 @@ impl RestoreLock {
         Ok(Self { data_dir, _database: database.transpose()? })
     }
 
-    fn write_mark(&self, epoch: Uuid, end: LedgerEnd) -> io::Result<()> {
-        high_water_mark::create(&self.data_dir, epoch, end)?;
+    fn write_mark(&self, marked: Marked) -> io::Result<()> {
+        high_water_mark::create(&self.data_dir, marked)?;
         let path = self.data_dir.path();
         copy_owner(path, &path.join(HIGH_WATER_MARK_FILE))
     }
@@ -320,7 +332,7 @@ fn put_in_place(unfinished: &Path, lock: &RestoreLock, epoch: Uuid) -> io::Resul
     copy_owner(data_dir, &target)?;
     fs::rename(target, data_dir.join(DATABASE_FILE))?;
     sync_directory(data_dir)?;
-    lock.write_mark(epoch, LedgerEnd::default())?;
+    lock.write_mark(Marked { epoch, end: LedgerEnd::default(), signed_seq: 0 })?;
     let _ = fs::remove_dir_all(unfinished);
     Ok(())
 }

@@ -16,8 +16,10 @@ use super::repairs::Repairs;
 use super::row_check::{RowChecks, write_row};
 use super::sql_values::{get_u64, to_i64};
 use super::stock_table::renumber_hold;
-use crate::limits::{CHECKPOINT_STEP, PRUNE_ROWS_PER_STEP, RETENTION_MARK_MS};
-use crate::stock::{LedgerRecord, RequestRecords, Seq, Stock};
+use crate::limits::{
+    CHECKPOINT_STEP, PRUNE_LINES_PER_STEP, PRUNE_ROWS_PER_STEP, RETENTION_MARK_MS,
+};
+use crate::stock::{LedgerRecord, RequestId, RequestRecords, Seq, Stock};
 
 impl Store {
     /// Records, once an hour, which ledger record is the last one at this running time. Pruning
@@ -45,7 +47,8 @@ impl Store {
     }
 
     /// Deletes a few of the records that are older than `retention_ms`, or brings the stock table
-    /// further so that they can be deleted. Returns whether there was anything to do.
+    /// further so that they can be deleted. Returns how many lines of open reservations it has carried
+    /// forward; `None` if there was nothing to do.
     ///
     /// # Errors
     /// If the database cannot be written. Then nothing was deleted.
@@ -54,23 +57,47 @@ impl Store {
         progress: Progress,
         retention_ms: u64,
         stock: &Stock,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<usize>, StoreError> {
         let Some(old_ms) = progress.running_ms.checked_sub(retention_ms) else {
-            return Ok(false);
+            return Ok(None);
         };
         let Some(old_n) = last_record_at(&self.db, old_ms)? else {
-            return Ok(false);
+            return Ok(None);
         };
-        if last_prunable(&self.db, old_n, progress.acked_seq)?.is_none() {
+        if last_prunable(&self.db, old_n, progress.acked_seq, 1)?.is_none() {
             self.delete_old_marks(old_ms, stock)?;
-            return Ok(false);
+            return Ok(None);
         }
         let covered_seq = progress.acked_seq.min(self.checkpoint.seq);
-        match last_prunable(&self.db, old_n, covered_seq)? {
-            Some(last) => self.delete_up_to(last, progress, stock)?,
-            None => self.checkpoint_step(stock, CHECKPOINT_STEP)?,
+        match self.last_of_step(old_n, covered_seq, stock)? {
+            Some(last) => self.delete_up_to(last, progress, stock).map(Some),
+            None => self.checkpoint_step(stock, CHECKPOINT_STEP).map(|()| Some(0)),
         }
-        Ok(true)
+    }
+
+    /// As [`last_prunable`], where one step ends: after a few rows, or before the reservations in them
+    /// have too many lines to be carried forward. One row is deleted in any case.
+    fn last_of_step(
+        &self,
+        old_n: i64,
+        seq: Seq,
+        stock: &Stock,
+    ) -> Result<Option<(i64, Seq)>, StoreError> {
+        let Some(last) = last_prunable(&self.db, old_n, seq, PRUNE_ROWS_PER_STEP)? else {
+            return Ok(None);
+        };
+        let mut lines = 0;
+        for (n, id) in self.reservations.up_to(last.0) {
+            lines += line_count(stock, id);
+            if lines > PRUNE_LINES_PER_STEP {
+                let before = last_prunable(&self.db, n - 1, seq, PRUNE_ROWS_PER_STEP)?;
+                return match before {
+                    Some(_) => Ok(before),
+                    None => last_prunable(&self.db, old_n, seq, 1),
+                };
+            }
+        }
+        Ok(Some(last))
     }
 
     fn delete_up_to(
@@ -78,24 +105,26 @@ impl Store {
         (last_n, last_seq): (i64, Seq),
         progress: Progress,
         stock: &Stock,
-    ) -> Result<(), StoreError> {
+    ) -> Result<usize, StoreError> {
         let kept = self.open_reservations_up_to(last_n)?;
         let (next, end) = (self.request_index.next(), self.end(stock));
         // The acknowledged position is saved with it: that the hub has the deleted entries must
         // be known to every later start.
-        let positions = Positions { progress, pruned_seq: last_seq, ..self.positions };
+        let positions =
+            Positions { progress, pruned_seq: last_seq, pruned_n: Some(last_n), ..self.positions };
         let transaction = begin(&mut self.db, end)?;
         gateway_row::save(&transaction, &self.identity, &positions)?;
-        carry_forward(&transaction, &kept, stock, next)?;
+        // First: what is carried forward takes the pages that this frees.
         transaction.execute("DELETE FROM ledger WHERE n <= ?1", [last_n])?;
         transaction.execute("DELETE FROM seen WHERE n <= ?1", [last_n])?;
         transaction.execute("DELETE FROM signed WHERE seq < ?1", [to_i64(last_seq)])?;
+        carry_forward(&transaction, &kept, stock, next)?;
         transaction.commit()?;
         self.positions = positions;
         self.request_index.add(&kept);
         self.request_index.remove_before(last_n + 1);
         self.reservations.carry(last_n, kept.iter().map(|record| &record.request_id), next);
-        Ok(())
+        Ok(kept.iter().map(|record| line_count(stock, &record.request_id)).sum())
     }
 
     /// Keeps the newest of the old marks: it says what is old until a newer one is old, too.
@@ -113,7 +142,7 @@ impl Store {
     /// released, so its record stays however old it is.
     fn open_reservations_up_to(&self, n: i64) -> Result<Vec<LedgerRecord>, StoreError> {
         let mut kept = Vec::new();
-        for id in self.reservations.up_to(n) {
+        for (_, id) in self.reservations.up_to(n) {
             if let Some(record) = self.find(id)? {
                 let request_id = id.clone();
                 kept.push(LedgerRecord { request_id, record: Some(record), entries: 0 });
@@ -162,14 +191,22 @@ fn last_record_at(db: &Connection, running_ms: u64) -> Result<Option<i64>, Store
     }
 }
 
-/// Of the first few rows, the last one up to record `old_n` and position `seq`: the numbers of its
+fn line_count(stock: &Stock, reservation: &RequestId) -> usize {
+    stock.hold(reservation).map_or(0, |hold| hold.lines.len())
+}
+
+/// Of the first so many rows, the last one up to record `old_n` and position `seq`: the numbers of its
 /// last record and its last entry. Never the last row of the ledger.
-fn last_prunable(db: &Connection, old_n: i64, seq: Seq) -> Result<Option<(i64, Seq)>, StoreError> {
+fn last_prunable(
+    db: &Connection,
+    old_n: i64,
+    seq: Seq,
+    rows: u64,
+) -> Result<Option<(i64, Seq)>, StoreError> {
     let sql = "SELECT max(n) FROM (SELECT n, seq FROM ledger ORDER BY n LIMIT ?3)
                WHERE n <= ?1 AND seq <= ?2 AND n < (SELECT max(n) FROM ledger)";
-    let rows = to_i64(PRUNE_ROWS_PER_STEP);
     let last: Option<i64> =
-        db.prepare_cached(sql)?.query_row([old_n, to_i64(seq), rows], |row| row.get(0))?;
+        db.prepare_cached(sql)?.query_row([old_n, to_i64(seq), to_i64(rows)], |row| row.get(0))?;
     let row = last.map_or(Ok(None), |n| row_from(db, n))?;
     Ok(row.map(|row| (row.n, row.chunk.last().0)))
 }

@@ -22,6 +22,9 @@ pub(super) const BOOKS: i32 = 6;
 /// The version that keeps signed positions, and what was refused for want of stock.
 pub(super) const REPORTS: i32 = 7;
 
+/// The version that knows with which record the ledger begins.
+pub(super) const BEGINNING: i32 = 8;
+
 /// The newest version.
 pub(super) fn newest() -> i32 {
     OLDEST + i32::try_from(MIGRATIONS.len()).expect("a handful of migrations")
@@ -29,7 +32,10 @@ pub(super) fn newest() -> i32 {
 
 /// Migration `n` brings a database of version `OLDEST + n` to the next one. One that was released
 /// is never edited, comments included: SQLite stores them.
-pub(super) const MIGRATIONS: [&str; 6] = [
+///
+/// The one that adds checksums deletes the hashes of requests, because nothing says that they are
+/// right. A start rebuilds them from the ledger.
+pub(super) const MIGRATIONS: [&str; 7] = [
     "
     -- One row: who this database belongs to, and the positions that are not in the ledger.
     CREATE TABLE gateway (
@@ -142,7 +148,7 @@ pub(super) const MIGRATIONS: [&str; 6] = [
         listing_rows, barcode_rows);
 
     ALTER TABLE seen ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
-    UPDATE seen SET crc = row_crc('seen', n, hashes);
+    DELETE FROM seen;
     ALTER TABLE stock ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
     UPDATE stock SET crc = row_crc('stock', sku, on_hand, reserved, version);
     ALTER TABLE hold ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
@@ -245,5 +251,16 @@ pub(super) const MIGRATIONS: [&str; 6] = [
         crc   INTEGER NOT NULL,
         PRIMARY KEY (day, sku)
     ) STRICT, WITHOUT ROWID;
+",
+    // Up to this record the ledger has been deleted on purpose; not known until a start has read the
+    // first row of a database of an older version. A damaged copy is not sealed.
+    "
+    ALTER TABLE gateway ADD COLUMN pruned_n INTEGER;
+    UPDATE gateway SET crc = row_crc('gateway', copy, site, gateway, epoch, acked_seq, running_ms,
+        stocked_seq, pruned_seq, seed, taken_transfer, taken_at_seq, taken_catalogue, stock_rows,
+        listing_rows, barcode_rows, books, books_generation, NULL)
+    WHERE crc = row_crc('gateway', copy, site, gateway, epoch, acked_seq, running_ms,
+        stocked_seq, pruned_seq, seed, taken_transfer, taken_at_seq, taken_catalogue, stock_rows,
+        listing_rows, barcode_rows, books, books_generation);
 ",
 ];

@@ -185,7 +185,7 @@ impl Shop {
     /// One step of pruning what is older than two hours.
     pub(super) fn prune(&mut self, running_ms: u64, acked_seq: Seq) -> bool {
         let progress = Progress { acked_seq, running_ms };
-        self.store.prune(progress, 2 * HOUR_MS, &self.stock).unwrap()
+        self.store.prune(progress, 2 * HOUR_MS, &self.stock).unwrap().is_some()
     }
 
     pub(super) fn find(&self, name: &str) -> bool {

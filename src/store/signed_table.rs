@@ -1,14 +1,19 @@
 //! The signed positions of the ledger.
 
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
-use rusqlite::types::ValueRef;
+use std::sync::Arc;
+
+use ring::signature::Ed25519KeyPair;
 use rusqlite::{Connection, Row};
 
 use super::database::Store;
 use super::error::StoreError;
 use super::ledger;
-use super::row_check::{RowChecks, write_row};
+use super::row_check::RowChecks;
+use super::schema::REPORTS;
+use super::signed_rows::save;
 use super::sql_values::{get_blob, get_u64, to_i64};
+use super::version::check_ours;
+use crate::process::signing_key::SigningKey;
 use crate::stock::{Chain, Seq, Signed, SignedPosition, Stock};
 
 impl Store {
@@ -25,19 +30,23 @@ impl Store {
         let Chain::Sha256(chain) = stock.checks().chain else { return Ok(None) };
         let end = (stock.seq(), chain);
         let signed = SignedPosition::new(&self.identity.origin, end, at_ms, key);
-        let values = [
-            ValueRef::Integer(to_i64(signed.seq)),
-            ValueRef::Blob(&signed.chain),
-            ValueRef::Integer(at_ms),
-            ValueRef::Blob(&signed.signature),
-            ValueRef::Blob(key.public_key().as_ref()),
-        ];
         let end = self.end(stock);
         let transaction = ledger::begin(&mut self.db, end)?;
-        let sql = "INSERT OR REPLACE INTO signed VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        write_row(&mut *transaction.prepare_cached(sql)?, "signed", &values)?;
+        save(&transaction, &signed, key)?;
         transaction.commit()?;
+        self.signed_seq = signed.seq;
         Ok(Some(signed))
+    }
+
+    /// Signs with this key each position from now on that is a multiple of
+    /// [`SIGN_EVERY_ENTRIES`](crate::limits::SIGN_EVERY_ENTRIES), in the transaction of its entry.
+    pub fn set_key(&mut self, key: Arc<SigningKey>) {
+        self.key = Some(key);
+    }
+
+    /// The last position that was signed with its entry, if it is after this one.
+    pub fn signed_after(&self, seq: Seq) -> Option<SignedPosition> {
+        self.signed_with_entry.filter(|signed| signed.seq > seq)
     }
 
     /// The last signed position.
@@ -45,25 +54,40 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub fn last_signed(&self) -> Result<Option<Signed>, StoreError> {
-        let mut statement = self.db.prepare(&format!("{SELECT} ORDER BY seq DESC"))?;
-        let mut rows = statement.query([0])?;
-        while let Some(row) = rows.next()? {
-            if let Some(signed) = read_row(row)? {
-                return Ok(Some(signed));
-            }
-        }
-        Ok(None)
+        last_signed(&self.db)
     }
+}
+
+/// The last signed position. A database of an earlier version has none.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn last_signed(db: &Connection) -> Result<Option<Signed>, StoreError> {
+    if check_ours(db)? < REPORTS {
+        return Ok(None);
+    }
+    let mut statement = db.prepare(&format!("{SELECT} ORDER BY seq DESC"))?;
+    let mut rows = statement.query([0])?;
+    while let Some(row) = rows.next()? {
+        if let Some(signed) = read_row(row)? {
+            return Ok(Some(signed));
+        }
+    }
+    Ok(None)
 }
 
 const SELECT: &str =
     "SELECT seq, chain, at_ms, signature, public_key, crc FROM signed WHERE seq >= ?1";
 
-/// The signed positions from this one on, in order. Rows that are damaged are left out.
+/// The signed positions from this one on, in order. Rows that are damaged are left out, and a database
+/// of an earlier version has none.
 ///
 /// # Errors
 /// If the database cannot be read.
 pub fn read_signed(db: &Connection, from: Seq) -> Result<Vec<Signed>, StoreError> {
+    if check_ours(db)? < REPORTS {
+        return Ok(Vec::new());
+    }
     let mut statement = db.prepare(&format!("{SELECT} ORDER BY seq"))?;
     let mut rows = statement.query([to_i64(from)])?;
     let mut found = Vec::new();
@@ -71,6 +95,24 @@ pub fn read_signed(db: &Connection, from: Seq) -> Result<Vec<Signed>, StoreError
         found.extend(read_row(row)?);
     }
     Ok(found)
+}
+
+/// The position in the first row that is damaged.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn first_damaged_signed(db: &Connection) -> Result<Option<Seq>, StoreError> {
+    if check_ours(db)? < REPORTS {
+        return Ok(None);
+    }
+    let mut statement = db.prepare(&format!("{SELECT} ORDER BY seq"))?;
+    let mut rows = statement.query([i64::MIN])?;
+    while let Some(row) = rows.next()? {
+        if read_row(row)?.is_none() {
+            return Ok(Some(get_u64(row, 0)?));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads a row, unless it is damaged.

@@ -1,3 +1,6 @@
+use super::data_dir::DataDir;
+use super::files::LOCK_FILE;
+use super::high_water_mark::{HighWaterMark, Marked};
 use super::shop::{HOUR_MS, Shop, id, lines, named, open, transfer};
 use crate::stock::{
     Action, Catalogue, Command, Direction, Kind, Line, Quantity, Sku, Stock, Taken, Undecided,
@@ -378,6 +381,69 @@ fn a_database_of_version_3_is_brought_up_to_date_and_keeps_what_it_has() {
     assert!(shop.find("r30") && shop.find("after"));
 }
 
+/// Its rows had no checksums, so nothing says that a hash is right.
+#[test]
+fn a_hash_that_was_damaged_before_the_upgrade_of_version_3_lets_no_request_be_decided_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join(DATABASE_FILE);
+    std::fs::write(&database, VERSION_3).unwrap();
+    let db = rusqlite::Connection::open(&database).unwrap();
+    assert!(db.execute("UPDATE seen SET hashes = zeroblob(length(hashes))", []).unwrap() > 0);
+    drop(db);
+    let (store, opened) = open(&directory).unwrap();
+    let shop = Shop { directory, store, stock: opened.stock };
+    assert!(["r30", "held1", "held2", "out", "last"].iter().all(|name| shop.find(name)));
+}
+
+/// The program from before there were marks has used the directory, and has left none.
+#[test]
+fn a_start_that_is_killed_after_the_upgrade_leaves_a_mark() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join(LOCK_FILE), "").unwrap();
+    std::fs::write(directory.path().join(DATABASE_FILE), VERSION_3).unwrap();
+    let data_dir = DataDir::lock(directory.path()).unwrap();
+    let mark = HighWaterMark::read_locked(&data_dir);
+    let mut db = rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
+    assert!(super::migrate::migrate(&mut db, &data_dir, &mark).unwrap());
+    drop((db, data_dir));
+    assert_eq!(open(&directory).unwrap().1.stock.seq(), 51);
+}
+
+/// Marks are older than the checksums of rows.
+#[test]
+fn an_upgrade_does_not_excuse_a_mark_that_is_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join(DATABASE_FILE);
+    std::fs::write(directory.path().join(LOCK_FILE), "").unwrap();
+    std::fs::write(&database, VERSION_3).unwrap();
+    let mut db = rusqlite::Connection::open(&database).unwrap();
+    super::migrate::upgrade_to(&mut db, 7);
+    drop(db);
+    assert!(matches!(open(&directory), Err(StoreError::Unmarked { .. })));
+}
+
+/// A database of before does not say with which record its ledger begins: it is its first row, from
+/// the first start on.
+#[test]
+fn a_database_of_version_7_is_brought_up_to_date_and_its_first_row_is_its_beginning() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join(DATABASE_FILE);
+    std::fs::write(&database, VERSION_3).unwrap();
+    let mut db = rusqlite::Connection::open(&database).unwrap();
+    super::migrate::upgrade_to(&mut db, 7);
+    assert_eq!(super::load_stock(&db).unwrap().seq(), 51, "it can be read without an upgrade");
+    drop(db);
+    let (store, opened) = open(&directory).unwrap();
+    assert!(opened.repairs.is_empty(), "{:?}", opened.repairs);
+    let pruned_n = store.positions.pruned_n;
+    assert_eq!(pruned_n, Some(20));
+    let mut shop = Shop { directory, store, stock: opened.stock };
+    assert!(["r30", "held1", "held2", "out", "last"].iter().all(|name| shop.find(name)));
+    shop.reopen();
+    assert_eq!(shop.store.positions.pruned_n, pruned_n);
+    shop.assert_repaired();
+}
+
 #[test]
 fn the_copy_from_before_an_upgrade_is_named() {
     let Shop { directory, store, .. } = Shop::new();
@@ -411,6 +477,17 @@ fn a_damaged_chunk_leaves_only_its_own_requests_undecided() {
     let changes = draft.finish();
     assert_eq!(changes.ledger_records.len(), 1, "an undecided request leaves no record");
     shop.commit(&changes);
+    shop.flush_hashes();
+    shop.store.finish_checkpoint(&shop.stock, || true).unwrap();
+    for _ in 0..2 {
+        shop.reopen();
+        let mut draft = shop.empty_draft();
+        let answer = draft.decide(&deduct("damaged"), &shop.store).unwrap();
+        assert!(matches!(answer, Err(Undecided::RecordLost { .. })), "{answer:?}");
+        assert!(draft.decide(&deduct("next"), &shop.store).unwrap().unwrap().outcome.is_ok());
+    }
+    let found = super::examine(&shop.store.db, |_| {}).unwrap();
+    assert!(found.iter().any(|it| it.fault == "row 1 of the ledger cannot be read"), "{found:?}");
 }
 
 #[test]
@@ -434,7 +511,8 @@ fn a_missing_or_truncated_database_is_refused() {
     for reached in [LedgerEnd { n: 1, seq: 2 }, LedgerEnd { n: 2, seq: 1 }] {
         let (mut store, _) = open(&directory).unwrap();
         let epoch = store.identity.origin.epoch;
-        store.high_water_mark.write(&store.data_dir, epoch, reached);
+        let marked = Marked { epoch, end: reached, signed_seq: 0 };
+        store.high_water_mark.write(&store.data_dir, marked);
         drop(store);
         assert!(matches!(open(&directory), Err(StoreError::Broken { .. })), "{reached:?}");
         accept(directory.path()).unwrap();

@@ -18,7 +18,7 @@ macro_rules! files {
 }
 
 /// The first file is served at `/`, the second one at `/scanner`, the others at `/page/`.
-static FILES: [PageFile; 44] = files! {
+static FILES: [PageFile; 42] = files! {
     "index.html" HTML,
     "scanner.html" HTML,
     "style.css" STYLE,
@@ -27,10 +27,8 @@ static FILES: [PageFile; 44] = files! {
     "offline.js" SCRIPT,
     "amount.js" SCRIPT,
     "app.js" SCRIPT,
-    "backoff.js" SCRIPT,
     "barcode.js" SCRIPT,
     "barcodes.js" SCRIPT,
-    "cache.js" SCRIPT,
     "code128.js" SCRIPT,
     "codes.js" SCRIPT,
     "database.js" SCRIPT,
@@ -46,11 +44,11 @@ static FILES: [PageFile; 44] = files! {
     "orders.js" SCRIPT,
     "outbox.js" SCRIPT,
     "pad.js" SCRIPT,
-    "reasons.js" SCRIPT,
     "reservations.js" SCRIPT,
     "scanner.js" SCRIPT,
     "search.js" SCRIPT,
     "settings.js" SCRIPT,
+    "sheet.css" STYLE,
     "sheet.js" SCRIPT,
     "sink.js" SCRIPT,
     "stock.js" SCRIPT,
@@ -108,7 +106,8 @@ mod tests {
     fn is_opened(file: &PageFile) -> bool {
         let is_language = file.content_type == JSON && file.name != "fr.json";
         !is_language
-            && !["scanner.html", "sheet.js", "barcode.js", "code128.js"].contains(&file.name)
+            && !["scanner.html", "sheet.css", "sheet.js", "barcode.js", "code128.js"]
+                .contains(&file.name)
     }
 
     #[test]
@@ -119,6 +118,25 @@ mod tests {
         let opened = FILES.iter().filter(|file| is_opened(file));
         let transferred: usize = opened.map(|file| HEAD_BYTES + file.compressed.len()).sum();
         assert!(transferred < TRANSFERRED_MAX, "{transferred} bytes after compression");
+    }
+
+    /// What is in quotes stays as it is in the source.
+    #[test]
+    fn texts_and_patterns_of_the_page_keep_their_blanks() {
+        let built = |name| text(known(name).unwrap());
+        let texts: serde_json::Value = serde_json::from_str(&built("fr.json")).unwrap();
+        let source = include_str!("page/fr.json");
+        assert_eq!(texts, serde_json::from_str::<serde_json::Value>(source).unwrap());
+        for (name, part) in [
+            ("codes.js", r"const COMMAND=/^STOCKGATE ([A-Z]+)(?: (.*))?$/s;"),
+            ("words.js", r"return `−${quantity}`;"),
+            ("found.js", "'#found button'"),
+            ("feedback.js", "catch{}"),
+            ("style.css", r#"content:"\2713" / "";"#),
+            ("style.css", "(max-width:30rem)"),
+        ] {
+            assert!(built(name).contains(part), "{name}: {part}");
+        }
     }
 
     #[test]

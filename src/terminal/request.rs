@@ -3,9 +3,7 @@
 //!
 //! This file holds types and the bounds of their values. It must not touch a wire format.
 
-use std::collections::HashSet;
-
-use crate::limits::{RESERVATION_TTL_S_MAX, STOCK_MAX, SUBSCRIPTION_SKUS_MAX};
+use crate::limits::{RESERVATION_TTL_S_MAX, STOCK_MAX};
 use crate::net::access::Role;
 use crate::net::http::page_size;
 use crate::net::request::{check_ends, missing, stock_units};
@@ -72,11 +70,11 @@ impl ReservationsQuery {
     /// A page after a cursor, or the first page.
     ///
     /// # Errors
-    /// `bad_request` if the cursor is no id.
+    /// `bad_request` if the cursor is no id, or the limit 0.
     pub(crate) fn page(after: Option<&str>, limit: Option<u64>) -> Result<Self, Problem> {
         let after = after.filter(|after| !after.is_empty()).map(RequestId::parse).transpose();
         let after = after.map_err(|error| Problem::bad_request(format!("after: {error}")))?;
-        Ok(Self { after, limit: page_size(limit), ..Self::default() })
+        Ok(Self { after, limit: page_size(limit)?, ..Self::default() })
     }
 }
 
@@ -93,21 +91,16 @@ pub(crate) struct SubscribeRequest {
 pub(crate) enum SkuFilter {
     All,
     Prefix(String),
-    Skus(HashSet<Sku>),
+    /// In ascending order.
+    Skus(Box<[Sku]>),
 }
 
 impl SkuFilter {
     /// A filter for named SKUs.
-    ///
-    /// # Errors
-    /// If they are more than [`SUBSCRIPTION_SKUS_MAX`].
-    pub(super) fn of_skus(skus: Vec<Sku>) -> Result<Self, Problem> {
-        if skus.len() > SUBSCRIPTION_SKUS_MAX {
-            let message =
-                format!("skus: name at most {SUBSCRIPTION_SKUS_MAX}, or subscribe to all");
-            return Err(Problem::bad_request(message));
-        }
-        Ok(Self::Skus(skus.into_iter().collect()))
+    pub(super) fn of_skus(mut skus: Vec<Sku>) -> Self {
+        skus.sort_unstable();
+        skus.dedup();
+        Self::Skus(skus.into())
     }
 
     /// The number of SKUs that the filter names.
@@ -123,7 +116,7 @@ impl SkuFilter {
         match self {
             Self::All => true,
             Self::Prefix(prefix) => sku.as_str().starts_with(prefix.as_str()),
-            Self::Skus(skus) => skus.contains(sku),
+            Self::Skus(skus) => skus.binary_search(sku).is_ok(),
         }
     }
 }

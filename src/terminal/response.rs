@@ -156,11 +156,14 @@ impl<'a> AppliedMutation<'a> {
     /// # Errors
     /// The refusal, if the stock rules refused it.
     pub(super) fn of(decided: &'a Decided, decimals_of: DecimalsOf<'a>) -> Result<Self, Problem> {
-        let Decided { request_id, replayed, outcome, reservation } = decided;
+        let Decided { request_id, replayed, outcome, reservation, decimals } = decided;
         let (replayed, reservation) = (*replayed, reservation.as_ref());
         match outcome {
             Ok(applied) => Ok(Self { request_id, replayed, applied, decimals_of, reservation }),
-            Err(refusal) => Err(Problem::refused(refusal, replayed, decimals_of)),
+            Err(refusal) => {
+                let decimals_of = |sku: &Sku| decimals.unwrap_or_else(|| decimals_of(sku));
+                Err(Problem::refused(refusal, replayed, decimals_of))
+            }
         }
     }
 }

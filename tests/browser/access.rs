@@ -104,8 +104,8 @@ fn a_token_lasts_as_long_as_was_chosen() {
 fn the_page_says_who_works_and_a_lock_leaves_nothing_to_the_next_one() {
     let gateway = guarded();
     let page = locked(&gateway);
-    // A badge is scanned; the field needs no touch.
-    page.script("document.activeElement.blur()", &[]);
+    // A badge is scanned where the focus stands.
+    assert_eq!(page.focused(), "token");
     page.scan("STOCKGATE TOKEN the-operator-secret");
     page.until_connected();
     page.until_text("#who", "line-3 · operator");

@@ -1,5 +1,7 @@
 //! Codes: which keys are part of one, and what it resolves to.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::driver::{ENTER, ESCAPE, F4};
@@ -176,9 +178,29 @@ fn an_unknown_code_can_only_be_restocked() {
     assert_eq!(page.text("#operations"), "");
     page.press(F4);
     page.press(ENTER);
+    page.until_text("#hint", "NEW-7 is new here");
+    assert_eq!(page.text("#operations"), "");
+    // A second key at once would be a bounce.
+    std::thread::sleep(Duration::from_millis(600));
+    page.press(ENTER);
 
     page.until_text("#result", "1 added");
     page.until_available("1");
+}
+
+#[test]
+fn a_code_near_to_an_item_cannot_be_restocked() {
+    let gateway = Gateway::stocked(&[("85123A", 20)]);
+    let page = Page::open(&gateway);
+
+    page.press(F4);
+    page.scan_item("85123a");
+    page.until_text("#note", "Did you mean 85123A?");
+    until("what was meant is offered", || page.text("#found").contains("85123A"));
+    page.press(ENTER);
+
+    page.until_text("#result", "Scan an item first.");
+    assert_eq!(page.text("#operations"), "");
 }
 
 #[test]

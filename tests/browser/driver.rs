@@ -20,6 +20,7 @@ const CONTROL: char = '\u{e009}';
 pub(super) const ENTER: &str = "\u{e007}";
 pub(super) const TAB: &str = "\u{e004}";
 pub(super) const ESCAPE: &str = "\u{e00c}";
+pub(super) const HOME: &str = "\u{e011}";
 pub(super) const F4: &str = "\u{e034}";
 pub(super) const F8: &str = "\u{e038}";
 pub(super) const F9: &str = "\u{e039}";

@@ -45,7 +45,8 @@ const STROKES: &str = "
     for (const { key, gap, code, alt, caps } of arguments[0]) {
         at += gap;
         const field = document.activeElement;
-        const event = new KeyboardEvent('keydown', { key, code, altKey: alt, modifierCapsLock: caps, bubbles: true, cancelable: true });
+        const shiftKey = caps && /[a-z]/.test(key);
+        const event = new KeyboardEvent('keydown', { key, code, altKey: alt, shiftKey, modifierCapsLock: caps, bubbles: true, cancelable: true });
         Object.defineProperty(event, 'timeStamp', { value: at });
         if (!field.dispatchEvent(event)) continue;
         if (key.length === 1) document.execCommand('insertText', false, key);
@@ -114,8 +115,16 @@ impl Stroke {
         self
     }
 
+    /// A key of a keyboard of the United States, which writes small letters where the scanner
+    /// holds Shift.
     pub(super) fn with_caps_lock(mut self) -> Self {
         self.caps = true;
+        self.code = match self.key.as_str() {
+            "-" => "Minus".into(),
+            key if key.len() > 1 => key.into(),
+            key if key.parse::<u8>().is_ok() => format!("Digit{key}"),
+            key => format!("Key{}", key.to_uppercase()),
+        };
         self
     }
 

@@ -23,6 +23,9 @@ fn mode(page: &Page) -> String {
     page.attribute("#act", "data-mode")
 }
 
+/// Longer than the beginning of a code is remembered for its end.
+const BETWEEN_CODES: Duration = Duration::from_secs(2);
+
 #[test]
 fn a_slow_scanner_enters_no_quantity() {
     let gateway = stocked();
@@ -118,6 +121,33 @@ fn an_item_is_never_an_order_and_an_order_is_whole() {
 }
 
 #[test]
+fn an_order_that_is_inserted_takes_the_place_of_another() {
+    let gateway = stocked();
+    let page = Page::open(&gateway);
+    page.type_into("#order", "536365");
+    // The keys come as fast as those of a scanner; what follows at once would be of the same code.
+    sleep(BETWEEN_CODES);
+    page.script("document.getElementById('order').setSelectionRange(3, 3)", &[]);
+    page.insert("536366");
+
+    until("the next order takes its place", || page.value("#order") == "536366");
+}
+
+#[test]
+fn a_name_from_an_input_method_is_looked_for() {
+    let gateway = stocked();
+    let page = Page::open(&gateway);
+    let composed = json!({"text": "遮阳伞", "selectionStart": 3, "selectionEnd": 3});
+    page.command("Input.imeSetComposition", &composed);
+    page.insert("遮阳伞");
+
+    until("the name is in its field", || page.value("#code") == "遮阳伞");
+    sleep(DRAWN);
+    assert_eq!(page.attribute("body", "data-alarm"), "", "no failure");
+    assert_eq!(page.text("#sku"), "Ready to scan");
+}
+
+#[test]
 fn a_scanner_that_holds_alt_is_read() {
     let gateway = stocked();
     let page = Page::open(&gateway);
@@ -163,10 +193,12 @@ fn a_wrong_keyboard_layout_and_caps_lock_are_said() {
     page.until_item(EAN13);
     page.until_text("#note", "keyboard layout");
 
-    let caps = Stroke::each("a-1", 4).into_iter().map(Stroke::with_caps_lock);
-    page.strokes(&caps.collect::<Vec<_>>());
-    page.until_item("A-1");
-    page.until_text("#note", "Caps lock is on.");
+    for (keys, code) in [("a-1", "A-1"), ("new-7", "NEW-7")] {
+        let caps = Stroke::each(keys, 4).into_iter().map(Stroke::with_caps_lock);
+        page.strokes(&caps.collect::<Vec<_>>());
+        page.until_item(code);
+        page.until_text("#note", "Caps lock is on.");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::driver::{Browser, DRAWN, ENTER, ESCAPE, F4, F8, F9};
+use super::looks::SMALL;
 use super::page::Page;
 use crate::pair::Pair;
 use crate::support::gateway::Gateway;
@@ -81,7 +82,10 @@ impl Album<'_> {
                 self.page.resize(width, height, 1, screen != "desktop");
                 sleep(Duration::from_millis(60));
                 self.page.photograph_view(&format!("{state}-{screen}-{language}"));
-                for (what, script) in [("cut", CUT), ("too wide", TOO_WIDE)] {
+                for (what, script) in [("cut", CUT), ("too wide", TOO_WIDE), ("small", SMALL)] {
+                    if what == "small" && screen == "desktop" {
+                        continue;
+                    }
                     let found = self.page.script(script, &[]);
                     if found != json!([]) {
                         self.faults

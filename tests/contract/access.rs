@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::bodies::{count, one, reservation, rollback};
 use crate::support::gateway::Gateway;
 use crate::support::http::Http;
+use crate::support::hub::Hub;
 use crate::support::process::run_to_end;
 use crate::support::terminal::{Port, Terminal};
 use crate::support::ws::Ws;
@@ -113,6 +114,27 @@ fn before_auth_everything_else_over_websocket_is_unauthorized() {
     ws.ok("auth", json!({"token": "the-operator-secret"}));
     for (op, body) in mutations() {
         ws.ok(op, body);
+    }
+}
+
+#[test]
+fn the_role_comes_before_what_is_wrong_with_a_message() {
+    let gateway = guarded();
+    let negative = json!({"request_id": "r", "sku": "A", "quantity": -5});
+    let malformed = [("deduct", negative), ("list", json!({"limit": -1}))];
+    let mut ws = gateway.ws();
+    for (op, body) in malformed.clone() {
+        ws.refused(op, body, "unauthorized");
+    }
+    ws.refused("auth", json!({"token": 7}), "bad_request");
+    for (token, codes) in [
+        ("the-viewer-secret", ["forbidden", "bad_request"]),
+        ("the-operator-secret", ["bad_request", "bad_request"]),
+    ] {
+        ws.ok("auth", json!({"token": token}));
+        for ((op, body), code) in malformed.clone().into_iter().zip(codes) {
+            ws.refused(op, body, code);
+        }
     }
 }
 
@@ -272,6 +294,23 @@ fn the_metrics_have_the_host_rule_of_the_api() {
 }
 
 #[test]
+fn the_metrics_need_a_token_under_a_name_that_is_not_of_this_machine() {
+    let origins = "allowed_origins = [\"http://gw.local:8080\"]\n";
+    let gateway = Gateway::start_with(&format!("{origins}{TOKENS}"));
+    let hub_tokens = TOKENS.replace("[[terminals.", "[[hub.");
+    let hub = Hub::start_with(&format!("{origins}{hub_tokens}"));
+    for http in [gateway.http(), hub.http()] {
+        let get = |host: &str| http.with_header("Host", host).get("/metrics");
+        get("rebound.example").refused("unauthorized");
+        let known = http.with_token("the-viewer-secret").with_header("Host", "rebound.example");
+        assert_eq!(known.get("/metrics").status, 200);
+        for own in ["localhost:8080", "127.0.0.1", "[::1]:8080", "gw.local:8080"] {
+            assert_eq!(get(own).status, 200, "{own}");
+        }
+    }
+}
+
+#[test]
 fn json_is_not_kept_on_the_way_and_not_taken_for_something_else() {
     let gateway = Gateway::stocked(&[("A", 1)]);
     for (path, status) in
@@ -340,8 +379,11 @@ fn head_works_wherever_get_does() {
 #[test]
 fn an_encoded_body_is_refused() {
     let gateway = Gateway::stocked(&[("A", 10)]);
-    let http = gateway.http().with_header("Content-Encoding", "gzip");
-    http.post("/api/stock/deduct", &one("d1", "A", 1)).refused("unsupported_media_type");
+    let with = |encoding| gateway.http().with_header("Content-Encoding", encoding);
+    let both = with("identity").with_header("Content-Encoding", "gzip");
+    for http in [with("gzip"), with("identity"), with(""), both] {
+        http.post("/api/stock/deduct", &one("d1", "A", 1)).refused("unsupported_media_type");
+    }
     gateway.http().ok("deduct", one("d1", "A", 10));
 }
 

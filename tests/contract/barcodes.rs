@@ -49,6 +49,24 @@ fn an_answer_has_the_same_keys_whatever_the_code_says() {
 }
 
 #[test]
+fn what_nothing_is_listed_under_says_its_form() {
+    on_both_ports(&[("A", 1)], |terminal| {
+        for (code, format, gtin) in [
+            ("(00)340123450000000000", "gs1", Value::Null),
+            ("https://id.gs1.org/00/340123450000000000", "gs1", Value::Null),
+            ("(414)4012345000009", "gs1", Value::Null),
+            ("4006381333931", "ean13", json!("04006381333931")),
+            ("SHELF-7", "text", Value::Null),
+        ] {
+            let problem = terminal.refused("resolve", json!({"code": code}), "unknown_code");
+            assert_eq!((&problem["format"], &problem["gtin"]), (&json!(format), &gtin), "{code}");
+        }
+        let problem = terminal.refused("get", json!({"sku": "B"}), "unknown_sku");
+        assert!(problem.get("format").is_none(), "{problem}");
+    });
+}
+
+#[test]
 fn a_sku_that_is_a_gtin_is_found_in_every_form() {
     on_both_ports(&[("036000291452", 1), ("96385074", 2)], |terminal| {
         for (code, format, sku) in [
@@ -243,4 +261,147 @@ fn a_weight_in_an_in_store_number_is_the_quantity_of_goods_by_weight() {
     let weighed = gateway.http().get("/api/barcodes/2112345012506").json();
     assert_eq!((&weighed["sku"], &weighed["quantity"]), (&json!("APPLE"), &json!(1.25)));
     assert_eq!(weighed["content"], 1);
+}
+
+/// The catalogue lists the article in the label, and someone has booked the label as a SKU.
+#[test]
+fn a_sku_that_a_misread_has_made_is_no_article() {
+    let mut gateway = Gateway::start_with("[barcodes]\nin_store = [\"21iiiiiwwwwwc\"]\n");
+    let listings = vec![
+        named("PEN", "Pen", &["4006381333931"]),
+        measured("APPLE", "kg", 3, &["2112345000008"]),
+        named("96385075", "Listed", &[]),
+        named("CUP", "Cup", &["042100005264"]),
+        named("036000291452", "Listed", &[]),
+    ];
+    list(&mut gateway, listings);
+    let mut http = gateway.http();
+    for sku in
+        ["4006381333932", "4006381333931", "2112345012506", "96385075", "425261", "0036000291452"]
+    {
+        http.ok("restock", one(sku, sku, 50));
+    }
+    let error = http.refused("resolve", json!({"code": "4006381333932"}), "bad_code");
+    assert!(error["message"].as_str().unwrap().contains("should be 1, but is 2"), "{error}");
+    for (code, sku, quantity) in [
+        ("4006381333931", "PEN", json!(1)),
+        ("2112345012506", "APPLE", json!(1.25)),
+        ("96385075", "96385075", json!(1)),
+        ("425261", "CUP", json!(1)),
+        ("0036000291452", "036000291452", json!(1)),
+    ] {
+        let found = http.ok("resolve", json!({"code": code}));
+        assert_eq!((&found["sku"], &found["quantity"]), (&json!(sku), &quantity), "{found}");
+    }
+}
+
+#[test]
+fn a_quantity_that_does_not_follow_from_the_label_is_not_made_up() {
+    let mut gateway =
+        Gateway::start_with("[barcodes]\nin_store = [\"21iiiiiwwwwwc\", \"22iiiiinnnnnc\"]\n");
+    let listings = vec![
+        measured("HAM", "kg", 2, &["4006381333931", "2112345000008"]),
+        measured("GRAM", "g", 0, &["036000291452"]),
+        named("PIE", "Pie", &["2154321000008", "2212345000005"]),
+    ];
+    list(&mut gateway, listings);
+    let mut http = gateway.http();
+    for (code, said) in [
+        ("(01)04006381333931(3103)001255", "1.255 kg is no quantity of SKU HAM"),
+        ("(01)04006381333931(3202)000276", "2.76 lb is no quantity of SKU HAM"),
+        ("(01)04006381333931(3102)000000", "counts no units"),
+        ("(01)00036000291452(3103)000500", "0.500 kg is no quantity of SKU GRAM"),
+        ("2112345012551", "1.255 kg is no quantity of SKU HAM"),
+        ("2112345000008", "nothing of SKU HAM was weighed"),
+        ("2212345000005", "nothing of SKU PIE was weighed or counted"),
+    ] {
+        let error = http.refused("resolve", json!({"code": code}), "bad_code");
+        assert!(error["message"].as_str().unwrap().contains(said), "{code}: {error}");
+    }
+    for (code, quantity) in [
+        ("(01)04006381333931(3103)001250", json!(1.25)),
+        ("4006381333931", json!(1)),
+        // A weight on an article that is counted in pieces is no count.
+        ("2154321000008", json!(1)),
+        ("2154321012506", json!(1)),
+    ] {
+        let found = http.ok("resolve", json!({"code": code}));
+        assert_eq!(found["quantity"], quantity, "{code}: {found}");
+    }
+}
+
+#[test]
+fn seven_digits_of_two_articles_are_doubtful() {
+    let mut gateway = Gateway::start();
+    // Without its check digit, and without its number system: 1 234565.
+    let with_system = named("CAN", "Can", &["123456000056"]);
+    list(&mut gateway, vec![with_system]);
+    let resolved = |gateway: &Gateway| gateway.http().get("/api/barcodes/1234565").json();
+    assert_eq!(resolved(&gateway)["sku"], "CAN");
+    list(&mut gateway, vec![named("JAR", "Jar", &["012345000065"])]);
+    let error = resolved(&gateway);
+    assert_eq!(error["code"], "bad_code", "{error}");
+    let said = error["message"].as_str().unwrap();
+    assert!(said.contains("CAN") && said.contains("JAR"), "{error}");
+}
+
+#[test]
+fn a_short_upc_e_of_a_known_article_has_its_form_and_gtin() {
+    let mut gateway = Gateway::start();
+    let listings =
+        vec![named("CUP", "Cup", &["042100005264"]), named("CAN", "Can", &["123456000056"])];
+    list(&mut gateway, listings);
+    for (code, sku, gtin) in
+        [("425261", "CUP", "00042100005264"), ("1234565", "CAN", "00123456000056")]
+    {
+        let found = gateway.http().ok("resolve", json!({"code": code}));
+        assert_eq!(
+            (&found["sku"], &found["format"], &found["gtin"]),
+            (&json!(sku), &json!("upce"), &json!(gtin)),
+            "{found}"
+        );
+    }
+    // Both of the numbers that seven digits may be.
+    let both = named("CAN", "Can", &["123456000056", "012345000065"]);
+    list(&mut gateway, vec![both]);
+    let found = gateway.http().ok("resolve", json!({"code": "1234565"}));
+    assert_eq!((&found["format"], &found["gtin"]), (&json!("text"), &Value::Null), "{found}");
+}
+
+#[test]
+fn what_looks_like_a_sku_is_named_beside_an_unknown_code() {
+    on_both_ports(&[("85120A", 1), ("LAMP-l", 1)], |terminal| {
+        for (code, near) in [
+            ("8512OA", "85120A"),
+            ("85120\u{410}", "85120A"),
+            ("85 120a", "85120A"),
+            ("85120A\u{202e}", "85120A"),
+            ("Lamp\u{2011}1", "LAMP-l"),
+        ] {
+            let error = terminal.refused("resolve", json!({"code": code}), "unknown_code");
+            assert!(error["message"].as_str().unwrap().contains(&format!("did you mean {near}?")));
+            assert_eq!(error["sku"], near, "{error}");
+        }
+        let error = terminal.refused("resolve", json!({"code": "85120B"}), "unknown_code");
+        assert!(!error["message"].as_str().unwrap().contains("did you mean"), "{error}");
+    });
+}
+
+/// A subscription to 9,000 SKUs is 45 ms of what a connection may have looked at.
+#[test]
+fn an_unknown_code_waits_for_no_hint_when_the_client_has_had_much_looked_at() {
+    let gateway = Gateway::stocked(&[("85120A", 1)]);
+    let misread = json!({"code": "8512OA"});
+    let named: Vec<_> = (0..9_000).map(|n| format!("{n:04}")).collect();
+    let mut greedy = gateway.ws();
+    assert_eq!(greedy.refused("resolve", misread.clone(), "unknown_code")["sku"], "85120A");
+    let answered_without = (0..200).any(|_| {
+        let subscribed = greedy.send("subscribe", json!({"skus": named}));
+        let resolved = greedy.send("resolve", misread.clone());
+        greedy.outcome(&subscribed).unwrap();
+        let error = greedy.outcome(&resolved).unwrap_err();
+        assert_eq!(error["code"], "unknown_code", "{error}");
+        error["sku"].is_null()
+    });
+    assert!(answered_without);
 }

@@ -44,6 +44,18 @@ fn an_unknown_sku_is_reported_with_exit_code_1() {
 }
 
 #[test]
+fn an_unknown_sku_among_others_hides_none_of_them() {
+    let gateway = Gateway::stocked(&[("A", 5), ("B", 7)]);
+    let ended = ask(&gateway, &["stock", "A", "NOPE", "B", "NADA", "--json"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let item = |line| serde_json::from_str::<Value>(line).unwrap();
+    let shown: Vec<Value> = ended.stdout.lines().map(|line| item(line)["sku"].clone()).collect();
+    assert_eq!(shown, ["A", "B"]);
+    let told: Vec<&str> = ended.stderr.lines().collect();
+    assert!(told.len() == 2 && told[0].contains("NOPE") && told[1].contains("NADA"), "{ended:?}");
+}
+
+#[test]
 fn an_unreachable_gateway_is_named() {
     let mut gateway = Gateway::start();
     gateway.terminate();
@@ -322,10 +334,14 @@ fn wrong_usage_ends_with_2() {
     }
     for (arguments, part) in [
         (&["status", "--url", "ftp://h"][..], "--url ftp://h: ftp:// is not supported"),
-        (&["watch", "--url", "http://h:x"], "--url http://h:x: \"x\" is not a port"),
-        (&["hide", "A", "--url", "http:///"], "--url http:///: names no host"),
+        (&["watch", "--url", "http://h:x"], "--url http://h:x: \"h:x\" is not HOST or HOST:PORT"),
+        (&["hide", "A", "--url", "http:///"], "--url http:///: \"\" is not HOST or HOST:PORT"),
         (&["stock", "--ca-file", "ca.pem"], "--ca-file is for https://"),
         (&["verify", "x", "--key", "zz"], "--key: 64 hexadecimal digits are wanted"),
+        (&["status", "--token-file", "no-such.token"], "--token-file no-such.token: "),
+        (&["deduct", "A", "1", "--token-file", "no-such.token"], "--token-file no-such.token: "),
+        (&["watch", "--url", "https://h", "--ca-file", "no-such.pem"], "--ca-file: no-such.pem "),
+        (&["replay", "x.csv", "--speed", "0"], "must be a number over 0"),
     ] {
         let ended = run_to_end(stockgate().args(arguments));
         assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");

@@ -79,6 +79,19 @@ fn a_problem_is_named_with_its_file_line_and_key() {
         ("[stock]", "reservation_ttl_s = 0", "reservation_ttl_s"),
         ("[stock]", "reservation_ttl_s = -1", "reservation_ttl_s"),
         ("[stock]", "ledger_retention_days = -1", "ledger_retention_days"),
+        (
+            "[stock]",
+            "ledger_retention_days = 0",
+            "must be from 1 to 36500; 36500 keeps every entry for a hundred years",
+        ),
+        ("[mqtt]", "url = \"mqtt://127.0.0.1:1883:1883\"", "mqtt.url"),
+        ("[mqtt]", "url = \"mqtt://::1\"", "mqtt.url"),
+        ("[mqtt]", "url = \"mqtt://[::1\"", "mqtt.url"),
+        ("[mqtt]", "url = \"mqtt://fe80::1\"", "mqtt.url"),
+        ("[mqtt]", "url = \"mqtt://a,b\"", "mqtt.url"),
+        ("[mqtt]", "url = 'mqtt://\"q\"'", "mqtt.url"),
+        ("[mqtt]", "url = \"mqtt://h%zz\"", "mqtt.url"),
+        ("[mqtt]", "url = \"mqtt://..\"", "mqtt.url"),
         ("[log]", "level = \"loud\"", "level"),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -142,6 +155,12 @@ fn a_token_that_is_short_or_not_unique_is_named_with_its_line_and_never_shown() 
         assert!(output.contains(&format!("stockgate.toml:{line}: {key}")), "{secret}: {output}");
         assert!(!output.contains(SECRET) && !output.contains("hunter2"), "{output}");
     }
+    let as_a_text = format!(
+        "[[terminals.tokens]]\nname = \"b\"\nrole = \"viewer\"\ntoken = \"\"\"\n{SECRET}\n\"\"\"\n"
+    );
+    let finished = check(dir.path(), &format!("{first}{as_a_text}"));
+    let place = "stockgate.toml:8: terminals.tokens.token: is the secret of the token \"a\" too";
+    assert!(finished.stderr.contains(place), "{finished:?}");
     let long =
         "[[terminals.tokens]]\nname = \"b\"\nrole = \"viewer\"\ntoken = \"ähnlich-wie-die-1\"\n";
     assert_eq!(check(dir.path(), &format!("{first}{long}")).code, Some(0));
@@ -162,6 +181,94 @@ fn all_problems_are_told_at_once() {
     {
         let told = output.lines().any(|text| text.contains(key) && names_a_line(text, line..=line));
         assert!(told, "{key} on line {line} is missing in:\n{output}");
+    }
+}
+
+/// What else is wrong with a token hides no name or secret that it shares.
+#[test]
+fn all_problems_of_a_token_are_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = |name: &str, role: &str| {
+        format!(
+            "[[terminals.tokens]]\nname = {name:?}\nrole = {role:?}\ntoken = \"0123456789abcdef\"\n"
+        )
+    };
+    let text = format!("{}{}{}", token("a", "king"), token("a", "viewer"), token("a\t", "queen"));
+
+    let output = check(dir.path(), &text).output();
+
+    for part in [
+        ":3: terminals.tokens.role: must be viewer",
+        ":6: terminals.tokens.name: two tokens have the name \"a\"",
+        ":8: terminals.tokens.token: is the secret of the token \"a\" too",
+        ":10: terminals.tokens.name: must not contain control characters",
+        ":11: terminals.tokens.role: must be viewer",
+        ":12: terminals.tokens.token: is the secret of the token \"a\" too",
+    ] {
+        assert!(output.contains(part), "{part} is missing in:\n{output}");
+    }
+}
+
+#[test]
+fn a_key_or_section_that_is_there_twice_is_named_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    for (text, place) in [
+        ("[terminals]\nlisten = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"\n", ":3: listen: "),
+        ("[gateway]\n[terminals]\n[gateway]\n", ":3: gateway: "),
+        ("[[terminals.tokens]]\n[terminals]\ntokens = []\n", ":3: tokens: "),
+    ] {
+        let finished = check(dir.path(), text);
+        assert_eq!(finished.code, Some(2), "{text}: {finished:?}");
+        let told = format!("stockgate.toml{place}is there twice; leave one");
+        assert!(finished.stderr.contains(&told), "{text}: {finished:?}");
+    }
+    let text =
+        "[log]\nlevel = \"info\"\nlevel = \"warn\"\n[gateway]\nid = \"a b\"\nid = \"c\"\nx = 1\n";
+    let output = check(dir.path(), text).output();
+    for part in [":3: level: is there", ":6: id: is there", ":5: gateway.id: ", ":7: gateway.x: "] {
+        assert!(output.contains(part), "{part} is missing in:\n{output}");
+    }
+}
+
+#[test]
+fn an_item_of_a_list_is_named_with_its_own_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "[terminals]\nreasons = [\n\"expired\",\n\" lost\",\n7,\n]\nallowed_origins = [\n\"*\",\n]\n\
+                [barcodes]\nin_store = [\n\n\"x\",\n]\n";
+
+    let output = check(dir.path(), text).output();
+
+    for part in [
+        ":4: terminals.reasons: \" lost\" must not begin",
+        ":5: terminals.reasons: must be a list of texts",
+        ":8: terminals.allowed_origins: \"*\" is no origin",
+        ":13: barcodes.in_store: \"x\"",
+    ] {
+        assert!(output.contains(part), "{part} is missing in:\n{output}");
+    }
+}
+
+/// People are named in their own letters, and with more than one word.
+#[test]
+fn a_token_may_have_the_name_of_a_person() {
+    const NAMES: [&str; 3] = ["Anna Schmidt", "Łukasz", "李雷"];
+    let token = |(at, name): (usize, &&str)| {
+        format!(
+            "[[terminals.tokens]]\nname = {name:?}\nrole = \"operator\"\ntoken = \"s3cret-0123456789-{at}\"\n"
+        )
+    };
+    let gateway = Gateway::start_with(&NAMES.iter().enumerate().map(token).collect::<String>());
+    for (at, name) in NAMES.iter().enumerate() {
+        let mut http = gateway.http().with_token(&format!("s3cret-0123456789-{at}"));
+        http.ok("restock", one(&format!("in-{at}"), "BOOK", 5));
+        let entries = http.get("/api/ledger").json()["entries"].clone();
+        assert_eq!(entries[at]["actor"], *name, "{entries}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let long = "x".repeat(65);
+    for wrong in ["", " Anna", "Anna ", "a\nb", long.as_str()] {
+        let finished = check(dir.path(), &token((0, &wrong)));
+        assert!(finished.stderr.contains(":2: terminals.tokens.name: must "), "{finished:?}");
     }
 }
 
@@ -233,18 +340,19 @@ fn a_bad_value_in_the_environment_is_named() {
 
 #[test]
 fn without_a_file_the_default_data_directory_is_used() {
-    let dir = tempfile::tempdir().unwrap();
-    let state = dir.path().join("state");
-    fs::create_dir(&state).unwrap();
-    for (environment, data_dir) in
-        [(None, dir.path().join("stockgate-data")), (Some(&state), state.clone())]
-    {
+    for (environment, data_dir) in [
+        (None, "stockgate-data"),
+        (Some(""), "stockgate-data"),
+        (Some("state"), "state"),
+        (Some("state:/no-such-directory"), "state"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
         let mut command = stockgate();
         command.arg("run").current_dir(dir.path());
         command.env("STOCKGATE_TERMINALS__LISTEN", format!("127.0.0.1:{}", free_port()));
         command.envs(environment.map(|state| ("STATE_DIRECTORY", state)));
 
-        run_until(&mut command, || data_dir.join("stockgate.db").exists());
+        run_until(&mut command, || dir.path().join(data_dir).join("stockgate.db").exists());
     }
 }
 

@@ -136,8 +136,6 @@ fn a_weight_on_a_label_is_the_quantity_where_the_sku_has_that_unit() {
     for (code, quantity, content) in [
         ("(01)04006381333931(3103)001250", json!(1.25), json!(1)),
         ("(01)04006381333931(3101)000012", json!(1.2), json!(1)),
-        // More exact than the SKU: what the catalogue says counts.
-        ("(01)04006381333931(3104)000125", json!(1), json!(1)),
         ("4006381333931", json!(1), json!(1)),
         ("(01)00000096385074(3103)001250", json!(1), json!(1)),
     ] {
@@ -148,7 +146,44 @@ fn a_weight_on_a_label_is_the_quantity_where_the_sku_has_that_unit() {
             "{code}: {found}"
         );
     }
-    http.refused("resolve", json!({"code": "(01)04006381333931(3103)000000"}), "bad_code");
+    // Nothing, and more exact than the SKU.
+    for measure in ["(3103)000000", "(3104)000125"] {
+        let code = format!("(01)04006381333931{measure}");
+        http.refused("resolve", json!({"code": code}), "bad_code");
+    }
+}
+
+#[test]
+fn a_refusal_is_repeated_in_the_figures_that_it_had() {
+    let mut gateway = Gateway::start();
+    list(&mut gateway, vec![measured("WINE", "l", 2, &[]), measured("SALT", "kg", 0, &[])]);
+    let cheese = json!({"request_id": "c", "sku": "CHEESE", "counted": 3});
+    let wine = json!({"request_id": "w", "sku": "WINE", "quantity": 1.25});
+    let salt = json!({"request_id": "s", "lines": [{"sku": "SALT", "quantity": 5}]});
+    let requests = [
+        ("count", cheese, "unknown_sku"),
+        ("deduct", wine, "insufficient_stock"),
+        ("reserve", salt, "insufficient_stock"),
+    ];
+    let refused = |gateway: &Gateway| {
+        let refused =
+            |(op, body, code): &(&str, Value, &str)| gateway.http().refused(op, body.clone(), code);
+        requests.iter().map(refused).collect::<Vec<_>>()
+    };
+    let first = refused(&gateway);
+    list(
+        &mut gateway,
+        vec![
+            measured("CHEESE", "kg", 2, &[]),
+            measured("WINE", "l", 3, &[]),
+            measured("SALT", "kg", 2, &[]),
+        ],
+    );
+    for (again, first) in refused(&gateway).into_iter().zip(first) {
+        assert_eq!(again, with(first, "replayed", true));
+    }
+    let other = json!({"request_id": "c", "sku": "CHEESE", "counted": 3.25});
+    gateway.http().refused("count", other, "idempotency_conflict");
 }
 
 #[test]

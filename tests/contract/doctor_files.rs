@@ -46,6 +46,25 @@ fn a_file_that_the_gateway_cannot_write_is_reported() {
     assert_eq!(found[0]["verdict"], "ok", "{found:?}");
 }
 
+/// The gateway works without it, and says so in its log only.
+#[test]
+fn a_key_that_signs_nothing_is_reported_with_what_to_do() {
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    let key = gateway.data_dir().join("device.key");
+    let told = |gateway: &Gateway| findings(&visit(gateway, &["--json"]), "key").remove(0);
+    assert_eq!(told(&gateway)["verdict"], "ok");
+    for (bytes, mode, next) in [(&[1; 5][..], 0o600, "put back"), (&[1; 32], 0o200, "chown")] {
+        gateway.terminate();
+        fs::write(&key, bytes).unwrap();
+        fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+        gateway.launch();
+        let told = told(&gateway);
+        assert_eq!(told["verdict"], "wrong", "{told}");
+        assert!(told["message"].as_str().unwrap().contains("not signed"), "{told}");
+        assert!(told["next"].as_str().unwrap().contains(next), "{told}");
+    }
+}
+
 /// Root without the capability to read everything is like any other account.
 #[test]
 fn files_that_the_doctor_cannot_read_are_not_reported_as_sound() {

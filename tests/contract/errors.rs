@@ -104,9 +104,13 @@ fn a_body_that_is_not_a_json_object_is_a_bad_request() {
 #[test]
 fn an_id_with_white_space_at_an_end_is_a_bad_request_that_names_it() {
     on_both_ports(&[("A", 10)], |terminal| {
-        for (text, named) in
-            [("A ", "U+0020"), (" A", "U+0020"), ("A\u{a0}", "U+00A0"), ("\u{feff}A", "U+FEFF")]
-        {
+        for (text, named) in [
+            ("A ", "U+0020"),
+            (" A", "U+0020"),
+            ("A\u{a0}", "U+00A0"),
+            ("\u{feff}A", "U+FEFF"),
+            ("A\u{202e}", "U+202E"),
+        ] {
             for (op, body) in [
                 ("deduct", one("r1", text, 1)),
                 ("restock", one("r1", text, 1)),

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::support::bodies::{one, with, without};
 use crate::support::gateway::Gateway;
+use crate::support::hub::Hub;
 use crate::support::patience::stretched;
 use crate::support::terminal::Terminal as _;
 
@@ -17,7 +18,11 @@ const WAIT: Duration = Duration::from_secs(20);
 const IDLE: Duration = Duration::from_secs(62);
 
 fn connect(gateway: &Gateway) -> TcpStream {
-    let stream = TcpStream::connect(gateway.address()).unwrap();
+    connect_to(&gateway.address())
+}
+
+fn connect_to(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(stretched(WAIT))).unwrap();
     stream
 }
@@ -115,6 +120,46 @@ fn clients_of_http_1_0_are_answered_and_the_connection_ends() {
         } else {
             send(&mut stream, "GET /healthz HTTP/1.0\r\n\r\n");
             read_until(&mut stream, "\r\n\r\nok\n");
+        }
+    }
+}
+
+/// What a proxy may read in another way than the server does.
+#[test]
+fn a_head_that_may_mean_several_things_is_refused_and_the_connection_ends() {
+    let (gateway, hub) = (Gateway::start(), Hub::start_with(""));
+    let chunks = "1\r\n{\r\n0\r\n\r\n";
+    for (fields, status) in [
+        ("", 400),
+        ("Host: localhost\r\n", 200),
+        ("Host: localhost\r\nHost: localhost\r\n", 400),
+        ("Host: localhost\r\nHost: evil.example\r\n", 400),
+        ("Host : localhost\r\n", 400),
+        ("Host: localhost\r\nX-A: a\r\n b\r\n", 400),
+        ("Host: localhost\r\nX-A: a\rb\r\n", 400),
+        ("Host: localhost\r\nX-A: a\0b\r\n", 400),
+        ("Host: localhost\r\nContent-Length: 0\r\nContent-Length: 1\r\n", 400),
+        ("Host: localhost\r\nContent-Length: 0, 1\r\n", 400),
+        ("Host: localhost\r\nContent-Length: +0\r\n", 400),
+        ("Host: localhost\r\nContent-Length: 11\r\nTransfer-Encoding: chunked\r\n", 200),
+        ("Host: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 11\r\n", 200),
+        ("Host: localhost\r\nTransfer-Encoding: chunked\r\n", 200),
+        ("Host: localhost\r\nTransfer-Encoding: gzip, chunked\r\n", 501),
+        ("Host: localhost\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", 501),
+        ("Host: localhost\r\nTransfer-Encoding: chunked, chunked\r\n", 501),
+        ("Host: localhost\r\nTransfer-Encoding: xchunked, chunked\r\n", 501),
+        ("Host: localhost\r\nTransfer-Encoding: gzip\r\n", 400),
+    ] {
+        for address in [gateway.address(), hub.address()] {
+            let has_chunks = fields.contains("Transfer-Encoding");
+            let ends_by_itself = status != 200 || has_chunks && fields.contains("Content-Length");
+            let body = if has_chunks { chunks } else { "" };
+            let end = if ends_by_itself { "" } else { "Connection: close\r\n" };
+            let mut stream = connect_to(&address);
+            send(&mut stream, &format!("GET /api/status HTTP/1.1\r\n{fields}{end}\r\n{body}"));
+            let answer = read_to_end(&mut stream);
+            let line = format!("HTTP/1.1 {status} ");
+            assert!(answer.starts_with(&line), "{fields:?} to {address}: {answer}");
         }
     }
 }

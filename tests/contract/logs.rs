@@ -72,6 +72,7 @@ const AS_BEFORE_THE_CATALOGUE: &str = "
     ALTER TABLE gateway DROP COLUMN barcode_rows;
     ALTER TABLE gateway DROP COLUMN books;
     ALTER TABLE gateway DROP COLUMN books_generation;
+    ALTER TABLE gateway DROP COLUMN pruned_n;
     ALTER TABLE gateway DROP COLUMN crc;
     ALTER TABLE seen DROP COLUMN crc;
     ALTER TABLE stock DROP COLUMN crc;

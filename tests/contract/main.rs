@@ -31,6 +31,7 @@ mod metrics;
 mod model;
 mod mutations;
 mod names;
+mod overwritten;
 mod page;
 mod phantom;
 mod placement;

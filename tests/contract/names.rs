@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use stockgate::stock::Listing;
 
 use crate::support::bodies::one;
 use crate::support::catalogue::{list, measured, named};
@@ -99,6 +100,8 @@ fn the_sku_or_barcode_itself_comes_first_and_pages_miss_nothing() {
             assert_eq!(found.len(), 52, "{limit}: {found:?}");
             assert!(found[2..].is_sorted());
         }
+        let first = terminal.ok("list", json!({"q": "m5", "after": "", "limit": 3}));
+        assert_eq!(skus(&first), ["M5", "Z", "A10"], "an empty cursor is none");
     }
 }
 
@@ -112,6 +115,25 @@ fn a_search_follows_the_catalogue() {
     assert_eq!(skus(&http.ok("list", json!({"q": "candle"}))), ["A"]);
     assert_eq!(skus(&http.ok("list", json!({"q": "code"}))), [""; 0]);
     assert_eq!(http.item("A")["name"], "Candle");
+}
+
+#[test]
+fn a_listing_that_is_gone_keeps_no_other_sku_from_being_found() {
+    let mut gateway = Gateway::start();
+    // As the hub sends it: its decimals are kept, should it come back.
+    let gone = Listing { name: Some(String::new()), unit: None, ..measured("KG", "kg", 3, &[]) };
+    list(&mut gateway, vec![gone]);
+    let mut http = gateway.http();
+    http.ok("restock", one("in", "B", 1));
+    assert_eq!(skus(&http.ok("list", json!({"q": "b"}))), ["B"]);
+
+    http.ok("restock", one("in-kg", "KG", 1));
+    assert_eq!(skus(&http.ok("list", json!({"q": "kg"}))), ["KG"]);
+    http.ok("deduct", one("out-kg", "KG", 1));
+    http.ok("hide", json!({"request_id": "h", "sku": "KG"}));
+    for query in [json!({"q": "kg"}), json!({"q": "k"}), json!({"prefix": "K"})] {
+        assert_eq!(skus(&http.ok("list", query.clone())), [""; 0], "{query}");
+    }
 }
 
 fn skus(page: &Value) -> Vec<&str> {

@@ -6,13 +6,11 @@ use crate::support::http::Answer;
 const TOKEN: &str =
     "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret-0123456789\"\n";
 const BYTES_MAX: usize = 200_000;
-const NAMES: [&str; 42] = [
+const NAMES: [&str; 40] = [
     "amount.js",
     "app.js",
-    "backoff.js",
     "barcode.js",
     "barcodes.js",
-    "cache.js",
     "code128.js",
     "codes.js",
     "database.js",
@@ -36,11 +34,11 @@ const NAMES: [&str; 42] = [
     "outbox.js",
     "pad.js",
     "pl.json",
-    "reasons.js",
     "reservations.js",
     "scanner.js",
     "search.js",
     "settings.js",
+    "sheet.css",
     "sheet.js",
     "sink.js",
     "stock.js",
@@ -79,7 +77,8 @@ fn the_page_is_small_and_whole_and_needs_no_token() {
 /// Whether a terminal loads the file; it loads one language, and the sheet for scanners on demand.
 fn is_opened(name: &str) -> bool {
     let is_language = name.len() == "en.json".len() && name.ends_with(".json");
-    (!is_language || name == "fr.json") && !["sheet.js", "barcode.js", "code128.js"].contains(&name)
+    (!is_language || name == "fr.json")
+        && !["sheet.css", "sheet.js", "barcode.js", "code128.js"].contains(&name)
 }
 
 fn type_of(name: &str) -> &'static str {

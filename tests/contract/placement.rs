@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -135,6 +136,21 @@ fn a_log_unlinked_while_the_gateway_runs_loses_nothing_that_was_answered() {
     assert_eq!(gateway.http().figures("A").0, 79);
 }
 
+/// A pipe to which nobody writes is read as a file on a disk that hangs.
+#[test]
+fn a_log_unlinked_while_a_reload_hangs_ends_the_gateway_as_well() {
+    let mut gateway = Gateway::stocked(&[("A", 100)]);
+    let file = gateway.config_path();
+    fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    gateway.signal("HUP");
+    sleep(Duration::from_millis(500));
+    fs::remove_file(log_of(&gateway)).unwrap();
+    gateway.http().refused("deduct", one("after", "A", 1), "storage_unavailable");
+    until("it ends", || gateway.http().try_send("GET", "/healthz", None).is_err());
+    assert_eq!(gateway.exit_code(), Some(1));
+}
+
 /// SQLite would read any log that lies beside a database as this database's.
 #[test]
 fn a_log_replaced_while_the_gateway_runs_is_not_left_to_the_next_start() {
@@ -246,6 +262,23 @@ fn a_database_without_the_mark_that_was_there_starts_only_on_request() {
         assert_eq!(gateway.http().figures("A"), (100, 0), "it is the database that was there");
         gateway.terminate();
     }
+}
+
+#[test]
+fn a_gateway_whose_database_is_gone_does_not_start_empty_when_its_mark_is_damaged() {
+    let mut gateway = Gateway::stocked(&[("A", 100)]);
+    gateway.terminate();
+    remove_database(&gateway);
+    let mark = gateway.data_dir().join("position");
+    for damaged in ["something else", ""] {
+        fs::write(&mark, damaged).unwrap();
+        let words = [mark.to_str().unwrap(), "cannot be read", "restore --from FILE", "--empty"];
+        assert_is_refused(&gateway, &words);
+        assert_doctor_agrees(&gateway, "cannot be read");
+        assert!(!gateway.database().exists());
+    }
+    restored(&gateway, &["--empty"]);
+    gateway.launch();
 }
 
 /// The state that a power cut leaves when a restore has put the database in its place, and not yet

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::bodies::{count, many, one, reservation, rollback, with};
 use crate::support::gateway::{Gateway, on_both_ports, on_both_ports_with};
 use crate::support::http::Answer;
+use crate::support::hub::Hub;
 use crate::support::process::free_port;
 use crate::support::terminal::{Terminal, number};
 
@@ -61,6 +62,23 @@ fn list_continues_after_the_last_page() {
 }
 
 #[test]
+fn an_empty_cursor_is_the_beginning_of_every_list() {
+    on_both_ports(&[("A", 1), ("B", 1)], |terminal| {
+        terminal.ok("reserve", one("r", "A", 1));
+        for (op, field, name) in [
+            ("list", "items", "sku"),
+            ("ledger", "entries", "seq"),
+            ("reservations", "items", "reservation"),
+        ] {
+            let begun = terminal.ok(op, json!({"after": "", "limit": 1}));
+            let without = terminal.ok(op, json!({"limit": 1}));
+            assert!(!begun[field][0][name].is_null(), "{begun}");
+            assert_eq!(begun[field][0][name], without[field][0][name], "{op}");
+        }
+    });
+}
+
+#[test]
 fn list_filters_by_prefix() {
     on_both_ports(
         &[("50%", 1), ("50%x", 1), ("500", 1), ("5", 1), ("a_1", 1), ("ab1", 1)],
@@ -81,6 +99,37 @@ fn list_filters_by_prefix() {
             }
         },
     );
+}
+
+#[test]
+fn a_limit_of_0_is_refused_by_every_list() {
+    on_both_ports(&[("A", 1)], |terminal| {
+        for op in ["list", "ledger", "reservations"] {
+            let refused = terminal.refused(op, json!({"limit": 0}), "bad_request");
+            assert_eq!(refused["message"], "limit: must be at least 1, is 0", "{op}");
+        }
+    });
+    let (gateway, hub) = (Gateway::start(), Hub::start_with(""));
+    let of_gateway = include_str!("../../docs/gateway.openapi.json");
+    let of_hub = include_str!("../../docs/hub.openapi.json");
+    for (http, described) in [(gateway.http(), of_gateway), (hub.http(), of_hub)] {
+        let lists = lists(&serde_json::from_str(described).unwrap());
+        assert!(lists.len() >= 4, "{lists:?}");
+        for path in lists {
+            http.get(&format!("{path}?limit=0")).refused("bad_request");
+        }
+    }
+}
+
+/// The paths that are described to have a limit.
+fn lists(described: &Value) -> Vec<String> {
+    let has_limit = |operation: &Value| {
+        let parameters = operation["parameters"].as_array();
+        parameters.is_some_and(|all| all.iter().any(|one| one["name"] == "limit"))
+    };
+    let paths = described["paths"].as_object().unwrap().iter();
+    let lists = paths.filter(|(path, _)| !path.contains('{'));
+    lists.filter(|(_, of)| has_limit(&of["get"])).map(|(path, _)| path.clone()).collect()
 }
 
 #[test]

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::catalogue::{list, measured};
+use crate::support::catalogue::{list, measured, named};
 use crate::support::gateway::Gateway;
 use crate::support::process::{Finished, RUN_LIMIT, run_within};
 use crate::support::program::stockgate;
+use crate::support::terminal::Terminal as _;
 
 /// A replay on a busy machine is quicker.
 const BYTES_A_SECOND_MIN: u64 = 50_000;
@@ -78,6 +79,17 @@ fn a_row_whose_quantity_changed_is_rejected_and_not_sent_again() {
     assert_eq!(summary["replayed"], 3);
 }
 
+/// Which of the rows was changed or removed is not known, so nothing is said of a quantity.
+#[test]
+fn a_row_beside_one_that_was_removed_is_rejected_and_says_what_is_known() {
+    let gateway = shop();
+    assert_eq!(replay(&gateway, &csv(&["S1,BOOK,6\n", "S1,BOOK,2\n"]), &[]).code, Some(0));
+    let less = replay(&gateway, &csv(&["S1,BOOK,2\n"]), &[]);
+    assert_eq!((less.code, stock(&gateway).0), (Some(1), 92), "{less:?}");
+    assert!(less.stderr.contains("line 2: BOOK: an earlier replay had other rows"), "{less:?}");
+    assert!(less.stderr.contains("changed or removed"), "{less:?}");
+}
+
 #[test]
 fn a_quantity_is_read_exactly_or_its_row_is_rejected() {
     let gateway = shop();
@@ -118,6 +130,8 @@ fn delimiters_byte_order_marks_letter_case_and_blanks_make_no_difference() {
         ("\u{feff}Order_ID;SKU;Quantity\r\nS1;BOOK;1\r\n", 99),
         ("ORDER_ID\tsku\tquantity\nS2\tBOOK\t1\n", 98),
         (" order_id , Sku ,\"quantity\"\n\n S3 , \"BOOK\" , 1 \n,,\n", 97),
+        ("\"order_id\";\"sku\";\"quantity\"\n\"S4\";\"BOOK\";\"1\"\n", 96),
+        ("\n\"order_id\"\t\"sku\"\t\"quantity\"\n\"S5\"\t\"BOOK\"\t\"1\"\n", 95),
     ] {
         let ended = replay(&gateway, text.as_bytes(), &[]);
         assert_eq!((ended.code, stock(&gateway).0), (Some(0), on_hand), "{text:?}: {ended:?}");
@@ -170,6 +184,69 @@ fn rejected_rows_are_kept_with_line_and_reason() {
         assert!(ended.stderr.contains(line), "{ended:?}");
     }
     assert!(!ended.stderr.contains("line 5"), "nothing is wrong with that row: {ended:?}");
+}
+
+#[test]
+fn every_row_that_is_wrong_is_listed_however_many_they_are() {
+    let gateway = shop();
+    let rows: Vec<String> = (0..120).map(|n| format!("R{n},BOOK,many\n")).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    for more in [&["--json"][..], &["--json", "--dry-run"]] {
+        let ended = replay(&gateway, &csv(&rows), more);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        for line in 2..122 {
+            assert!(ended.stderr.contains(&format!("line {line}: BOOK: ")), "{line}: {ended:?}");
+        }
+        let summary: Value = serde_json::from_str(&ended.stdout).unwrap();
+        let listed = summary["rejects"].as_array().unwrap().len();
+        assert_eq!((&summary["rejected"], listed), (&json!(120), 50), "{summary}");
+    }
+}
+
+#[test]
+fn a_column_that_is_named_and_missing_is_refused_before_the_first_row() {
+    let gateway = shop();
+    for (more, name) in [
+        (&["--columns", "at=nope"][..], "no column \"nope\""),
+        (&["--columns", "id=sku,order=nope"], "no column \"nope\""),
+        (&["--speed", "1000"], "no column \"timestamp\""),
+    ] {
+        let ended = replay(&gateway, b"order_id,sku,quantity\nN1,BOOK,1\n", more);
+        assert_eq!((ended.code, stock(&gateway).0), (Some(1), 100), "{ended:?}");
+        assert!(ended.stderr.contains(name), "{ended:?}");
+    }
+}
+
+/// Without `--speed` a time changes nothing, so the row counts.
+#[test]
+fn a_time_that_cannot_be_read_is_told_with_its_line() {
+    let gateway = shop();
+    let text = "order_id,sku,quantity,timestamp\nT1,BOOK,1,soon\nT2,BOOK,1,\n\
+                T3,BOOK,1,2010-12-01 08:26:00\nT4,BOOK,1,01.12.2010 08:26\n";
+    for more in [&["--dry-run"][..], &[]] {
+        let ended = replay(&gateway, text.as_bytes(), more);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let told: Vec<&str> = ended.stderr.lines().collect();
+        assert!(
+            told.len() == 2 && told[0].contains("line 2: BOOK: the time \"soon\""),
+            "{ended:?}"
+        );
+        assert!(told[1].contains("line 5: BOOK: the time \"01.12.2010 08:26\""), "{ended:?}");
+    }
+    assert_eq!(stock(&gateway).0, 96);
+}
+
+/// Only a gateway knows which SKUs have decimals.
+#[test]
+fn a_dry_run_needs_no_gateway() {
+    let mut gateway = shop();
+    gateway.terminate();
+    let ended = replay(&gateway, &csv(&["D1,BOOK,1.5\n", "D2,BOOK,1\n"]), &["--dry-run"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stderr.contains("fractions are not checked: "), "{ended:?}");
+    assert!(ended.stdout.contains("2 deductions"), "{ended:?}");
+    let ended = replay(&gateway, &csv(&["D1,BOOK,1.5\n"]), &[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
 }
 
 #[test]
@@ -343,4 +420,95 @@ fn real_orders(rows: usize) -> String {
 fn data_directory() -> PathBuf {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
     std::env::var("STOCKGATE_DATA").unwrap_or_else(|_| beside.into()).into()
+}
+
+#[test]
+fn a_quantity_that_may_be_thousands_is_refused_before_the_first_row_is_sent() {
+    let gateway = shop();
+    for (text, said) in [
+        (
+            "order_id;sku;Quantity\nA;BOOK;2\nB;BOOK;1.000\nC;BOOK;1,5\n",
+            "line 3, column \"quantity\": \"1.000\" may be thousands, because line 4 has \"1,5\"",
+        ),
+        (
+            "order_id;sku;Quantity\nA;BOOK;1.000.000\nB;BOOK;1.000\n",
+            "line 3, column \"quantity\": \"1.000\" may be thousands",
+        ),
+    ] {
+        for more in [&[][..], &["--seed-stock"], &["--dry-run"], &["--limit", "1"]] {
+            let ended = replay(&gateway, text.as_bytes(), more);
+            assert_eq!((ended.code, stock(&gateway)), (Some(1), (100, 100)), "{ended:?}");
+            assert!(ended.stderr.contains("orders.csv: line 3"), "{ended:?}");
+            assert!(ended.stderr.contains(said), "{ended:?}");
+        }
+    }
+    let alone = replay(&gateway, b"order_id,sku,quantity\nA,BOOK,1.000\n", &["--json"]);
+    assert_eq!((alone.code, stock(&gateway).0), (Some(0), 99), "{alone:?}");
+    assert!(
+        alone.stderr.contains("line 2, column \"quantity\": the point of \"1.000\""),
+        "{alone:?}"
+    );
+    let summary: Value = serde_json::from_str(&alone.stdout).unwrap();
+    assert_eq!(summary["warnings"].as_array().unwrap().len(), 1, "{summary}");
+}
+
+/// They are sent as they are written: what a return or an opening stock makes of them is said first.
+#[test]
+fn skus_that_the_gateway_does_not_know_are_warned_of() {
+    let mut gateway = shop();
+    list(&mut gateway, vec![named("PEN", "Pen", &["4006381333931"])]);
+    let rows = [
+        "A,BOOK,1\n",
+        "B,book,-1\n",
+        "C,4006381333931,-1\n",
+        "D,4006381333932,-1\n",
+        "E,NEW,-1\n",
+        "F,B00K,-1\n",
+        "G,book,-1\n",
+        "H,NEW\u{200b}2,-1\n",
+        "I\u{202e}J,BOOK,1\n",
+    ];
+    let hints = [
+        "line 3: book: code \"book\": is not known here; did you mean BOOK?",
+        "line 4: 4006381333931: is a code of SKU PEN; did you mean PEN?",
+        "line 5: 4006381333932: code: the check digit",
+        "line 7: B00K: code \"B00K\": is not known here; did you mean BOOK?",
+        "line 10: the order \"I\\u{202e}J\" has a character that nobody sees",
+    ];
+    for seed in [&["--dry-run"][..], &["--dry-run", "--seed-stock"], &[]] {
+        let ended = replay(&gateway, &csv(&rows), &[&["--json"][..], seed].concat());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        for hint in hints {
+            assert!(ended.stderr.contains(hint), "{seed:?}: {hint}: {ended:?}");
+        }
+        assert!(
+            !ended.stderr.contains("line 2:") && !ended.stderr.contains("line 8:"),
+            "{ended:?}"
+        );
+        let is_seeded = seed.contains(&"--seed-stock");
+        assert_eq!(ended.stderr.contains("line 6: NEW"), !is_seeded, "{ended:?}");
+        assert!(ended.stderr.contains("line 9: NEW"), "{ended:?}");
+        let summary: Value = serde_json::from_str(&ended.stdout).unwrap();
+        let count = summary["warnings"].as_array().unwrap().len();
+        assert_eq!(count, if is_seeded { 6 } else { 7 }, "{summary}");
+    }
+    assert_eq!(gateway.http().figures("book"), (2, 0), "nothing is guessed");
+}
+
+#[test]
+fn a_dry_run_without_a_gateway_says_what_it_could_not_compare() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("orders.csv");
+    fs::write(&file, csv(&ROWS)).unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{free}");
+    let run = |more: &[&str]| {
+        let mut command = stockgate();
+        command.arg("replay").arg(&file).args(["--url", &url]).args(more);
+        run_within(RUN_LIMIT, &mut command)
+    };
+    let ended = run(&["--dry-run"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stderr.contains("the SKUs were not compared"), "{ended:?}");
+    assert_eq!(run(&[]).code, Some(1));
 }

@@ -330,7 +330,8 @@ fn text_that_is_no_utf_8_ends_the_connection() {
 #[test]
 fn a_close_frame_is_echoed_if_it_is_sound_and_ends_the_connection() {
     let gateway = Gateway::start();
-    let sound = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999];
+    let sound =
+        [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 3000, 3999, 4000, 4999];
     for code in sound {
         refused(&gateway, "7.7", &[close(code, "bye")], code, 0);
     }

@@ -1,7 +1,7 @@
 //! TLS on the terminal port, with certificates made by `openssl`.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -136,6 +136,112 @@ fn a_client_without_a_tls_handshake_is_closed_in_time_and_delays_no_other() {
     assert!(began.elapsed() > Duration::from_secs(8), "{:?}", began.elapsed());
 }
 
+/// rustls would hold 60 kB for each of them.
+#[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
+fn handshakes_that_do_not_end_take_no_more_than_other_unfinished_messages() {
+    const HELD_MAX: usize = 2 << 20;
+    let authority = Authority::new();
+    let gateway = encrypted(&authority.sign("gw", "IP:127.0.0.1"));
+    let hello = unfinished_hello();
+    let mut strangers: Vec<TcpStream> = (0..200)
+        .map(|_| {
+            let mut stranger = TcpStream::connect(gateway.address()).unwrap();
+            let _ = stranger.write_all(&hello);
+            stranger
+        })
+        .collect();
+    let began = Instant::now();
+    while strangers.len() * (hello.len() - 4_096) > HELD_MAX {
+        assert!(began.elapsed() < Duration::from_secs(5), "{} are held", strangers.len());
+        strangers.retain_mut(is_open);
+    }
+    assert!(!strangers.is_empty(), "there is room for some");
+    assert_eq!(ask(&["status"], &url(&gateway), &authority.file()).code, Some(0));
+    strangers.retain_mut(is_open);
+    assert!(!strangers.is_empty(), "it was served beside them");
+}
+
+/// The same once TLS is agreed on: rustls holds 16 kB of a record without its end.
+#[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
+fn records_that_do_not_end_take_no_more_than_other_unfinished_messages() {
+    const HELD_MAX: usize = 2 << 20;
+    let authority = Authority::new();
+    let gateway = encrypted(&authority.sign("gw", "IP:127.0.0.1"));
+    let record = unfinished_record();
+    let mut strangers: Vec<TcpStream> = (0..400)
+        .map(|_| {
+            let mut stranger = agreed(&gateway, &authority).unwrap().sock;
+            let _ = stranger.write_all(&record);
+            stranger
+        })
+        .collect();
+    let began = Instant::now();
+    while strangers.len() * (record.len() - 4_096) > HELD_MAX {
+        assert!(began.elapsed() < Duration::from_secs(5), "{} are held", strangers.len());
+        strangers.retain_mut(is_open);
+    }
+    assert!(!strangers.is_empty(), "there is room for some");
+    drop(strangers);
+    // What has become plaintext is held no more.
+    let head =
+        format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(12_000));
+    let served: Vec<_> = (0..300)
+        .map(|_| {
+            let mut honest = agreed(&gateway, &authority).unwrap();
+            honest.write_all(head.as_bytes()).unwrap();
+            let mut answer = [0; 12];
+            honest.read_exact(&mut answer).unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 200");
+            honest
+        })
+        .collect();
+    assert_eq!(ask(&["status"], &url(&gateway), &authority.file()).code, Some(0));
+    drop(served);
+}
+
+/// The first 16,000 bytes of a record of 16,640.
+pub(crate) fn unfinished_record() -> Vec<u8> {
+    let mut record = vec![0; 16_000];
+    record[..5].copy_from_slice(&[23, 3, 3, 0x41, 0]);
+    record
+}
+
+/// A connection on which TLS is agreed on and nothing else was sent.
+pub(crate) fn agreed(
+    gateway: &Gateway,
+    authority: &Authority,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    let mut stream = connect(gateway, authority);
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock)?;
+    }
+    Ok(stream)
+}
+
+/// A message of 61,440 bytes in records of 15,000, without its end.
+fn unfinished_hello() -> Vec<u8> {
+    let mut message = vec![0; 60_000];
+    message[..4].copy_from_slice(&[1, 0, 0xf0, 0]);
+    let records = message.chunks(15_000);
+    records.flat_map(|part| [&[22, 3, 1, 0x3a, 0x98][..], part].concat()).collect()
+}
+
+fn is_open(stream: &mut TcpStream) -> bool {
+    stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+    loop {
+        match stream.read(&mut [0; 1024]) {
+            Ok(0) => return false,
+            // Session tickets.
+            Ok(_) => {}
+            Err(error) => {
+                return [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind());
+            }
+        }
+    }
+}
+
 fn assert_ends(stream: &mut TcpStream, began: Instant, within_s: u64) {
     let left = Duration::from_secs(within_s).saturating_sub(began.elapsed());
     stream.set_read_timeout(Some(left.max(Duration::from_millis(10)))).unwrap();
@@ -166,8 +272,13 @@ fn the_doctor_says_that_it_cannot_query_and_what_can() {
 
 /// A gateway with TLS.
 fn encrypted(identity: &Identity) -> Gateway {
-    let mut gateway =
-        Gateway::prepare("cert_file = \"terminals.pem\"\nkey_file = \"terminals.key\"\n");
+    encrypted_with(identity, "")
+}
+
+/// A gateway with TLS and these keys besides.
+pub(crate) fn encrypted_with(identity: &Identity, extra: &str) -> Gateway {
+    let both = "cert_file = \"terminals.pem\"\nkey_file = \"terminals.key\"\n";
+    let mut gateway = Gateway::prepare(&format!("{both}{extra}"));
     install(&gateway, identity);
     gateway.spawn();
     gateway.wait_until_logged(0, READY);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::bodies::{many, one};
+use crate::support::catalogue::{list, measured, named};
 use crate::support::gateway::Gateway;
 use crate::support::patience::until;
 use crate::support::process::{run_to_end, wait};
@@ -184,6 +185,35 @@ fn watch_on_a_terminal_draws_in_place_and_restores_the_terminal() {
         assert!(last.contains(part), "{part}: {last:?}");
     }
     assert!(screen.starts_with("\x1b[?1049h") && screen.ends_with("\x1b[?25h\x1b[?1049l"));
+}
+
+#[test]
+fn watch_shows_names_and_decimals() {
+    let mut gateway = Gateway::start();
+    list(&mut gateway, vec![named("A", "Lamp, white", &[]), measured("KG", "kg", 3, &[])]);
+    let watch = Watch::start(&gateway, &[]);
+    watch.until_it_shows("Lamp, white");
+    gateway.http().ok("restock", json!({"request_id": "in", "sku": "KG", "quantity": 1.25}));
+    watch.until_it_shows("1.25");
+
+    let text = watch.text();
+    let row = text.lines().rfind(|line| line.starts_with("KG ")).unwrap();
+    let words: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(words, ["KG", "1.25", "1.25", "0", "KG", "by", "kg", "[kg]"]);
+    assert_eq!(watch.interrupt().code(), Some(0));
+}
+
+#[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs script: scripts/test")]
+fn the_board_shows_names() {
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    list(&mut gateway, vec![named("A", "Lamp, white", &[])]);
+    let mut drawn = Drawn::start(&gateway);
+    until("it has a name", || drawn.frame().contains("Lamp, white"));
+    gateway.http().ok("deduct", one("d1", "A", 1));
+    until("a change has one", || drawn.frame().matches("Lamp, white").count() == 2);
+    drawn.press("q");
+    drawn.ended("q ends it");
 }
 
 #[test]

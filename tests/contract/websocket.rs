@@ -48,6 +48,33 @@ fn the_id_comes_back_as_it_was_sent() {
 }
 
 #[test]
+fn an_id_has_a_bounded_length_in_either_form() {
+    let gateway = Gateway::start();
+    let mut ws = gateway.ws();
+    for id in ["9".repeat(257), format!("\"{}\"", "x".repeat(257))] {
+        ws.send_text(&format!(r#"{{"id":{id},"op":"status"}}"#));
+        let answer = ws.next_answer();
+        assert_eq!(
+            (&answer["id"], &answer["error"]["code"]),
+            (&Value::Null, &json!("bad_request"))
+        );
+    }
+}
+
+#[test]
+fn a_limit_that_no_number_has_room_for_is_the_maximum() {
+    let gateway = Gateway::stocked(&[("A", 1), ("B", 1)]);
+    let mut ws = gateway.ws();
+    for op in ["list", "ledger", "reservations"] {
+        for limit in ["100000000000000000000", "1e300", "1000.0"] {
+            ws.send_text(&format!(r#"{{"id":1,"op":"{op}","limit":{limit}}}"#));
+            let answer = ws.next_answer();
+            assert_eq!((&answer["ok"], &answer["result"]["next"]), (&json!(true), &Value::Null));
+        }
+    }
+}
+
+#[test]
 fn pipelined_requests_are_decided_in_the_order_in_which_they_were_sent() {
     let gateway = Gateway::stocked(&[("A", 100)]);
     let mut ws = gateway.ws();
@@ -127,6 +154,8 @@ fn a_subscription_sends_the_current_items_and_then_every_change() {
         (json!({"skus": ["85A", "85B"]}), 2),
         (json!({"prefix": "85"}), 2),
         (json!({"all": true}), 3),
+        (json!({"skus": ["85A", "85B"], "all": false, "prefix": null}), 2),
+        (json!({"prefix": "85", "all": false}), 2),
     ] {
         let gateway = Gateway::stocked(&[("85A", 10), ("85B", 20), ("9", 30)]);
         let (mut ws, mut http) = (gateway.ws(), gateway.http());
@@ -266,6 +295,19 @@ fn hundreds_of_subscribers_that_come_and_go_all_end_with_the_newest_stock() {
 }
 
 #[test]
+fn a_subscription_names_as_many_skus_as_its_message_holds() {
+    let gateway = Gateway::stocked(&[("S0001", 1), ("S4999", 2)]);
+    let mut ws = gateway.ws();
+    let skus: Vec<String> = (0..7_000).map(|n| format!("S{n:04}")).collect();
+    assert_eq!(ws.ok("subscribe", json!({"skus": skus}))["matched"], 2);
+    let mut seen = Seen::default();
+    seen.read_until(&mut ws, |seen| seen.items.len() == 2);
+    gateway.http().ok("restock", many("in", &[("S6999", 3), ("T", 1)]));
+    seen.read_until(&mut ws, |seen| seen.on_hand("S6999") == 3);
+    assert!(!seen.items.contains_key("T"));
+}
+
+#[test]
 fn unsubscribe_ends_the_updates() {
     let gateway = Gateway::stocked(&[("A", 10)]);
     let mut ws = gateway.ws();
@@ -316,6 +358,26 @@ fn a_subscriber_is_told_the_state_of_the_sync() {
     assert_eq!(event["sync"]["state"], "disabled");
     let fields = |sync: &Value| sync.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(fields(&event["sync"]), fields(&status["sync"]));
+}
+
+/// The first event is of the moment, and what waits gets no younger by being told again.
+#[test]
+fn a_subscriber_is_told_nothing_as_long_as_nothing_happens() {
+    let gateway = Gateway::start_with("[mqtt]\nurl = \"mqtt://127.0.0.1:9\"\n");
+    for n in 1..=20 {
+        gateway.http().ok("restock", one(&format!("r{n}"), "A", 1));
+        let mut ws = gateway.ws();
+        ws.ok("subscribe", json!({"prefix": "none"}));
+        let event = ws.next_event("sync", EVENT_LIMIT).expect("a sync event");
+        assert_eq!(event["sync"]["pending"], n, "{event}");
+    }
+    let mut ws = gateway.ws();
+    ws.ok("subscribe", json!({"prefix": "none"}));
+    ws.next_event("sync", EVENT_LIMIT).expect("a sync event");
+    sleep(Duration::from_secs(2));
+    // The reason may have changed until here.
+    while ws.any_event(QUIET).is_some() {}
+    assert_eq!(ws.next_event("sync", Duration::from_secs(4)), None);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
+use rusqlite::Connection;
+
 use crate::support::gateway::Gateway;
 
 /// How long to wait for a moment that may not come, such as a checkpoint.
@@ -36,6 +38,8 @@ pub(crate) enum Moment {
     Moved,
     /// When it has ended by itself because its log was removed.
     WithoutLog,
+    /// When another program has moved its log into the database and cut it to nothing, as it may.
+    Emptied,
 }
 
 impl Moment {
@@ -49,7 +53,8 @@ impl Moment {
             25..70 => Self::Loaded,
             70..84 => Self::Checkpoint,
             84..92 => Self::Stopping,
-            92..97 => Self::Moved,
+            92..95 => Self::Moved,
+            95..98 => Self::Emptied,
             _ => Self::WithoutLog,
         }
     }
@@ -100,6 +105,15 @@ impl Moment {
                 // Killed before it has moved the log into the database, it would lose answers.
                 let has_ended = || gateway.http().try_send("GET", "/healthz", None).is_err();
                 assert!(until(has_ended), "it goes on without its log");
+            }
+            Self::Emptied => {
+                sleep(Duration::from_millis(rng.u64(..LOAD_MS)));
+                let other = Connection::open(gateway.database()).unwrap();
+                let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+                let busy: i64 = other.query_row(sql, [], |row| row.get(0)).unwrap();
+                sleep(Duration::from_millis(rng.u64(..LOAD_MS)));
+                assert_eq!(gateway.http().get("/readyz").status, 200, "nothing is lost by that");
+                return busy == 0;
             }
         }
         true

@@ -254,7 +254,7 @@ def columns(data, first, count, version):
     sizes = [reader.size(count) for _ in range(groups)]
     check(0 not in sizes and sum(sizes) == count, "the groups have another number of entries")
     flags = reader.take(groups)
-    check(all(flag & 15 < len(KINDS) and flag < 128 for flag in flags), "an unknown kind of entry")
+    check(all(flag & 15 < len(KINDS) and (flag < 128 or flag & 15 == 3) for flag in flags), "an unknown kind of entry")
     times = reader.differences(groups)
     named = iter(reader.texts([None for flag in flags if flag & 16]))
     orders = [next(named) if flag & 16 else None for flag in flags]
@@ -273,6 +273,8 @@ def columns(data, first, count, version):
                 "seq": first + len(entries), "kind": KINDS[flag & 15], "sku": skus[place],
                 "change": changes[0], "reserved_change": changes[1], "order_id": order,
                 "request_id": request, "at": at(time)})
+            if flag & 128:
+                entries[-1]["undoes"] = "count"
             if flag & 64:
                 entries[-1]["clock"] = "untrusted"
     if version == 2:

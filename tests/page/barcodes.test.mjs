@@ -63,6 +63,7 @@ test('what can be read from a code is not learned, and what was learned makes ro
   const barcodes = new Barcodes(memory, gateway([{ items: [item(GTIN, 'PARASOL')] }]).read);
   await barcodes.follow('e', 7);
   barcodes.learn(`010${GTIN}2117`, { sku: 'PARASOL', quantity: 1 });
+  barcodes.learn('SHELF-7', { sku: 'SHELF-7', quantity: 1 });
   assert.equal(memory.stores.learned?.size ?? 0, 0);
   for (let n = 0; n < 20_001; n += 1) barcodes.learn(`L${n}`, { sku: 'LAMP', quantity: 1 });
   const again = new Barcodes(memory, gateway([]).read);
@@ -130,12 +131,21 @@ test('a number is found in each of its lengths, and inside a label', async () =>
 });
 
 test('what is not certain is not read', () => {
-  for (const text of ['', 'LAMP', '0104006381333932', '0204006381333931', '010400638133393110', '01040063813339311799130110L',
+  for (const text of [`020${GTIN}37610123`, `010${GTIN}302105`, `020${GTIN}37122012`, `010${GTIN}300`, `010${GTIN}17260231`, `010${GTIN}11270431`,
+    `010${GTIN}10A\u001d3712`, `010${GTIN}020${GTIN}3712`, `020${GTIN}3712\u001d302`, `010${GTIN}10A302`, `010${GTIN}21A17270131`,
+    `]C1010${GTIN}21A17270131`, `010${GTIN}10A\u001d21A3012`, `010${GTIN}10A302\u001d`,
+    '', 'LAMP', '0104006381333932', '0204006381333931', '010400638133393110', '01040063813339311799130110L',
     '01040063813339318005000123', `010${GTIN}010${GTIN}`, `010${GTIN}30x`]) assert.equal(elementsOf(text), null, text);
+});
+
+test('round counts and lots with digits are read', () => {
+  for (const [text, count] of [[`020${GTIN}371000`, 1000], [`020${GTIN}3720000`, 20000], [`020${GTIN}372000`, 2000], [`010${GTIN}30999`, 999],
+    [`010${GTIN}10A\u001d302`, 2], [`]C1010${GTIN}10A302`, 1], [`010${GTIN}10A3`, 1]]) assert.equal(elementsOf(text)?.count ?? null, count, text);
 });
 
 test('day 00 is the last of the month', () => {
   assert.equal(traceOf({ expires: '280200' }).expires, '2028-02-29');
+  assert.equal(traceOf({ expires: '271200' }).expires, '2027-12-31');
   assert.equal(traceOf({ best: '271231' }).expires, '2027-12-31');
   assert.equal(traceOf({}), null);
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { added, amountOf, isAmount, isSurprising, stepped } from '../../src/terminal/page/amount.js';
+import { added, amountOf, isAmount, isSurprising, stepped, times } from '../../src/terminal/page/amount.js';
 import { code128 } from '../../src/terminal/page/code128.js';
 import { commandOf, isGtin, isSound } from '../../src/terminal/page/codes.js';
 import { OrderDraft } from '../../src/terminal/page/order.js';
@@ -93,6 +93,28 @@ test('a short pick says why', () => {
   assert.equal(order.body().reason, 'short A-1 1/2: damaged; short B-2 0/1: missing');
 });
 
+test('a reason says what it has no room for', () => {
+  const order = new OrderDraft();
+  order.takeList('1 85123A*2 22423*10 71053*6 84406B*8');
+  for (const { sku } of order.lines) order.explain(sku, 'damaged');
+  assert.equal(order.body().reason, 'short 85123A 0/2: damaged; short 22423 0/10: damaged; +2');
+  const long = new OrderDraft();
+  long.takeList(`1 ${'X'.repeat(60)}*1`);
+  assert.equal(long.body().reason, 'short +1');
+});
+
+test('so much is picked in all, of what was scanned last', () => {
+  const order = new OrderDraft();
+  for (const lot of ['L1', 'L2', 'L2']) order.scan('A-1', 1, { lot });
+  order.set('A-1', 5);
+  assert.deepEqual(order.body().lines, [{ sku: 'A-1', lot: 'L1', quantity: 1 }, { sku: 'A-1', lot: 'L2', quantity: 4 }]);
+  order.set('A-1', 1);
+  assert.deepEqual(order.body().lines, [{ sku: 'A-1', lot: 'L1', quantity: 1 }]);
+  assert.equal(order.set('B-2', 3), 'ok', 'without a scan');
+  order.set('A-1', 0);
+  assert.deepEqual(order.lines.map(({ sku, done }) => [sku, done]), [['B-2', 3]]);
+});
+
 test('an order survives a reload, and foreign data does no harm', () => {
   const order = new OrderDraft();
   order.takeList('536365 A-1*2');
@@ -110,6 +132,9 @@ test('quantities are read as they are typed', () => {
   for (const text of ['', '-1', '1e3', '1.2.3', '0x10', '1.1234567']) assert.ok(Number.isNaN(amountOf(text)), text);
   assert.equal(added(0.1, 0.2), 0.3);
   assert.equal(added(5_376_507_432_935_078, 1), 5_376_507_432_935_079, 'a count may have all digits');
+  assert.equal(added(1, -0.25), 0.75);
+  assert.equal(added(0.25, -1), -0.75);
+  assert.equal(times(1.1, 3), 3.3);
 });
 
 test('a quantity has at most the decimals of its item, and bounds in its smallest unit', () => {
@@ -118,6 +143,18 @@ test('a quantity has at most the decimals of its item, and bounds in its smalles
   assert.deepEqual(may('deduct', 2, 1.1, 0.07, 1.125, 0, 10_000_000, 10_000_000.01), [true, true, false, false, true, false]);
   assert.deepEqual(may('deduct', 6, 1.000001, 999.999999, 1_000.000001), [true, true, false]);
   assert.deepEqual(may('count', 0, 0, 0.5, Number.MAX_SAFE_INTEGER, 2 ** 53), [true, false, true, false]);
+});
+
+test('no digit of a quantity is another one, however many it has', () => {
+  for (const text of ['8589934592.000001', '9007199254.740991', '9007199254740993', '4503599627370497.5']) {
+    const amount = amountOf(text);
+    assert.ok(Number.isNaN(amount) || String(amount) === text, text);
+    assert.ok(!isAmount(amount, 'count', 6) || String(amount) === text, text);
+  }
+  assert.equal(amountOf('9007199254740991'), Number.MAX_SAFE_INTEGER);
+  assert.equal(amountOf('8589934591.999999'), 8_589_934_591.999_999);
+  const sum = added(8_589_934_592, 0.000001);
+  assert.ok(Number.isNaN(sum) || String(sum) === '8589934592.000001');
 });
 
 test('one less never becomes more', () => {
@@ -149,10 +186,20 @@ test('a search finds every word, without letter case and accents', () => {
   ];
   const search = new Search();
   const found = (query) => search.find(query, items, 9).map(({ sku }) => sku);
-  assert.deepEqual(found('parasol'), ['PARASOL', '85123A', '22423']);
+  assert.deepEqual(found('parasol'), ['PARASOL', '22423', '85123A']);
   assert.deepEqual(found('creme GARDEN'), ['85123A']);
   assert.deepEqual(found('85'), ['85123A']);
   assert.deepEqual(found('umbrella'), []);
+});
+
+test('what is there comes before what is out of stock, whatever comes first here', () => {
+  const out = Array.from({ length: 15 }, (_, at) => ({ sku: `SKU-${100 + at}`, name: `Parasol ${at}`, available: 0 }));
+  const stocked = [7, 3, 9, 5, 1].map((at) => ({ sku: `SKU-90${at}`, name: 'Parasol', available: at }));
+  const search = new Search();
+  const found = (query, most) => search.find(query, [...out, ...stocked], most).map(({ sku }) => sku);
+  assert.deepEqual(found('parasol', 6), ['SKU-901', 'SKU-903', 'SKU-905', 'SKU-907', 'SKU-909', 'SKU-100']);
+  assert.equal(found('parasol', 20).length, 20);
+  assert.deepEqual(found('sku-100', 2), ['SKU-100'], 'the SKU itself');
 });
 
 test('100,000 items are searched in a moment', () => {
@@ -161,6 +208,7 @@ test('100,000 items are searched in a moment', () => {
   search.find('warm', items, 1);
   const from = performance.now();
   assert.equal(search.find('number 99999', items, 20).length, 1);
+  assert.equal(search.find('thing', items.reverse(), 20)[1].sku, 'S1');
   assert.ok(performance.now() - from < 1_000, `${performance.now() - from} ms`);
 });
 
@@ -172,4 +220,12 @@ test('a barcode has the widths of Code 128', () => {
   // 104 + 48·1 + 42·2 + 42·3 + 17·4 + 18·5 + 19·6 + 35·7 = 879, and 879 mod 103 = 55.
   assert.equal(code128('PJJ123C').slice(-13, -7), '311321');
   assert.throws(() => code128('ä'));
+  assert.throws(() => code128('\u0086'));
+});
+
+test('a separator is printed as FNC1', () => {
+  const symbols = code128('\u001d10LOT\u001d21').match(/.{6}/g);
+  assert.deepEqual([symbols[1], symbols[7]], ['411131', '411131']);
+  // 104 + 102·1 + 17·2 + 16·3 + 44·4 + 47·5 + 52·6 + 102·7 + 18·8 + 17·9 = 2022, and 2022 mod 103 = 65.
+  assert.equal(symbols[10], '121124');
 });

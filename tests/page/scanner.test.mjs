@@ -204,7 +204,7 @@ test('a German keyboard and a US scanner agree on what is known', () => {
 test('caps lock is noticed', () => {
   const it = bench().keys('85123').key('a', 5, { shift: true, caps: true, code: 'KeyA' }).key('Enter');
   assert.deepEqual(it.scans(), ['85123A']);
-  assert.equal(it.did.at(-1).note, 'layout', 'the code of the key says so');
+  assert.equal(it.did.at(-1).note, 'caps', 'though the code of the key says so as well');
   const typed = bench().keys('AB-12', 5, { caps: true }).key('Enter');
   assert.deepEqual(typed.scans(), ['ab-12']);
   assert.equal(typed.did.at(-1).note, 'caps');
@@ -260,4 +260,138 @@ test('a quick Backspace corrects and separates nothing', () => {
   it.keys('47', 70).key('Backspace', 70).keys('5', 150).key('Enter', 150);
   assert.deepEqual(it.names(), []);
   assert.equal(it.passed, '475');
+});
+
+test('caps lock is said of real keys, and of what no item has', () => {
+  const real = (text) => Array.from(text, (letter) => [/[A-Z]/.test(letter) ? letter.toLowerCase() : letter, { code: CODES[letter] ?? `Key${letter}`, shift: /[A-Z]/.test(letter), caps: true }]);
+  for (const [text, code] of [['AB-7', 'AB-7'], ['NEW-7', 'NEW-7']]) {
+    const it = bench(['AB-7']);
+    for (const [key, more] of real(text)) it.key(key, 5, more);
+    it.key('Enter');
+    assert.deepEqual([it.scans(), it.did.at(-1).note], [[code], 'caps']);
+  }
+  assert.equal(bench().keys('12345', 5, { caps: true }).key('Enter').did.at(-1).note, '', 'digits have no case');
+});
+
+const CODES = { '-': 'Minus', 7: 'Digit7' };
+
+test('a key that begins an accent here is the character that the scanner meant', () => {
+  // A German keyboard has an accent where that of the United States has =.
+  for (const known of [['A=12'], ['A12'], []]) {
+    for (const field of ['sink', 'code', 'free', 'number']) {
+      const it = bench(known);
+      it.field = field;
+      it.key('A', 5, { code: 'KeyA', shift: true }).key('Dead', 5, { code: 'Equal' }).key('1', 5, { code: 'Digit1' }).key('2', 5, { code: 'Digit2' }).key('Enter');
+      assert.deepEqual([it.scans(), it.did.at(-1)?.note], [['A=12'], 'layout'], `${known} in ${field}`);
+    }
+  }
+});
+
+test('a person\'s accent is none of a scanner\'s', () => {
+  const it = bench();
+  it.keys('cr', 120).key('Dead', 120, { code: 'Equal' }).key('è', 120, { code: 'KeyE' }).wait(100);
+  it.keys('m', 70).key('Dead', 70, { code: 'Equal' }).key('é', 70, { code: 'KeyE' }).wait(100);
+  assert.equal(it.did.map(({ text }) => text).join(''), 'crèmé');
+});
+
+const LABEL = '010400638133393110LOT';
+
+test('no key within a slow scan is a shortcut', () => {
+  for (const field of ['sink', 'code', 'number', 'free', 'button']) {
+    for (const key of ['F8', 'F4', 'ArrowUp', 'Escape', 'Home']) {
+      const it = bench();
+      it.field = field;
+      it.keys(LABEL, 90).key(key, 90).keys('3712', 90).key('Enter', 90);
+      assert.deepEqual(it.scans(), [`${LABEL}${SEPARATOR}3712`], `${key} in ${field}`);
+      assert.ok(!it.names().includes('shortcut'), `${key} in ${field}`);
+    }
+  }
+});
+
+test('a pause before the separator or after it loses none', () => {
+  for (const [before, after] of [[95, 4], [4, 95], [250, 250]]) {
+    const it = bench().keys(LABEL, 4).key('F8', before).keys('3', after).keys('712', 4).key('Enter', 4);
+    assert.deepEqual(it.scans(), [`${LABEL}${SEPARATOR}3712`], `${before} ms before and ${after} ms after`);
+    assert.ok(!it.names().includes('shortcut'));
+  }
+});
+
+test('a function key after a typed number is a shortcut', () => {
+  for (const gap of [100, 200, 290]) {
+    const it = bench();
+    it.field = 'number';
+    it.keys('120', 150).key('F8', gap).wait(400);
+    assert.deepEqual(it.did, [{ do: 'shortcut', key: 'F8' }], `${gap} ms`);
+    const next = bench();
+    next.field = 'number';
+    next.keys('120', 150).key('F4', gap).key('Enter', 150);
+    assert.deepEqual(next.names(), ['shortcut', 'enter'], `${gap} ms`);
+  }
+});
+
+test('a person edits a field with arrows', () => {
+  const it = bench();
+  it.field = 'free';
+  it.keys('536365', 150).key('ArrowLeft', 150).keys('7', 150).key('Enter', 150);
+  assert.deepEqual(it.names(), []);
+  assert.equal(it.passed, '5363657');
+});
+
+test('a short code without an Enter is read', () => {
+  const known = ['22423', '8487', 'A-1', '84879', '123', '12'];
+  for (const field of ['sink', 'number', 'code', 'free']) {
+    for (const code of ['22423', '8487', 'A-1', '84879']) {
+      const it = bench(known);
+      it.field = field;
+      assert.deepEqual(it.keys(code).wait(600).scans(), [code], `${code} in ${field}`);
+    }
+    // A quick hand may type so few digits as a quantity.
+    for (const number of ['12', '123']) assert.deepEqual(bench(known).keys(number, 45).wait(600).scans(), [], number);
+  }
+});
+
+test('a head of two characters is remembered', () => {
+  const it = bench(['185123A', '5123A']).keys('18').keys('5', 400).keys('123A').key('Enter');
+  assert.deepEqual(it.scans(), ['185123A']);
+});
+
+test('a scan right after what a person typed is that scan, and the rest stays', () => {
+  for (const field of ['sink', 'code', 'number', 'free']) {
+    for (const pause of [100, 180, 250]) {
+      for (const [typed, code] of [['5363', 'SKU-0000'], ['12', EAN13], ['5363', '85123A']]) {
+        const it = bench([...KNOWN, 'SKU-0000']);
+        it.field = field;
+        it.keys(typed, 200).keys(code[0], pause).keys(code.slice(1), 4).key('Enter', 4);
+        assert.deepEqual(it.scans(), [code], `${typed}, ${pause} ms, ${code} in ${field}`);
+        if (field === 'free' || field === 'code') assert.equal(it.did.at(-1).before, typed);
+      }
+    }
+  }
+});
+
+test('what a person types more quickly at its end is no scan', () => {
+  for (const text of ['536312', '536385123']) {
+    const it = bench(['12', '123', '85123']);
+    it.field = 'free';
+    it.keys(text.slice(0, -3), 200).keys(text.at(-3), 150).keys(text.slice(-2), 45).key('Enter', 150);
+    assert.deepEqual(it.scans(), [], text);
+  }
+  // A code that is known as a whole is that code.
+  const it = bench(['AB85123A', '85123A']).keys('AB', 200).keys('8', 120).keys('5123A', 4).key('Enter', 4);
+  assert.deepEqual(it.scans(), ['AB85123A']);
+});
+
+test('a slow scan that pauses is whole', () => {
+  for (const gap of [60, 90]) {
+    for (const field of ['sink', 'code', 'free']) {
+      for (const head of ['A', 'AB-']) {
+        const it = bench(['7100', `${head}7100`]);
+        it.field = field;
+        it.keys(head, gap).keys('7', 350).keys('100', gap).key('Enter', gap);
+        assert.deepEqual(it.scans(), [`${head}7100`], `${head} at ${gap} ms in ${field}`);
+      }
+    }
+  }
+  const it = bench(['7100', '17100']).keys('1', 90).keys('7', 350).keys('100', 90).key('Enter', 90);
+  assert.deepEqual(it.scans(), ['7100'], 'after a quantity');
 });

@@ -1,12 +1,10 @@
 //! A wall clock that shows another time, by libfaketime.
 
-use std::fs;
-use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use humantime::parse_rfc3339;
 
-use crate::support::process::run_to_end;
+use crate::support::clock::library;
 
 /// A clock that runs like the real one, ahead by a fixed time. The monotonic clock is the real one,
 /// as on a controller whose wall clock was set.
@@ -33,24 +31,6 @@ impl Clock {
     }
 }
 
-impl Drop for Clock {
-    /// Removes files that libfaketime leaves behind where a process ends without its destructors.
-    /// They would make the next process with this id fail at its start.
-    fn drop(&mut self) {
-        for file in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
-            let name = file.file_name().to_string_lossy().into_owned();
-            let Some((_, pid)) =
-                name.split_once("faketime_s").and_then(|(_, rest)| rest.split_once('_'))
-            else {
-                continue;
-            };
-            if !fs::exists(format!("/proc/{pid}")).unwrap_or(true) {
-                let _ = fs::remove_file(file.path());
-            }
-        }
-    }
-}
-
 /// A time in the format of the programs.
 pub(super) fn moment(text: &str) -> SystemTime {
     parse_rfc3339(text).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -59,12 +39,4 @@ pub(super) fn moment(text: &str) -> SystemTime {
 /// The first second that a signed 32-bit number cannot hold.
 pub(super) fn end_of_32_bits() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1 << 31)
-}
-
-/// The path of libfaketime, as its own command prints it.
-fn library() -> String {
-    let mut command = Command::new("faketime");
-    let said = run_to_end(command.args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]));
-    assert_eq!(said.code, Some(0), "{said:?}");
-    said.stdout.trim().to_owned()
 }

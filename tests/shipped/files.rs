@@ -53,6 +53,16 @@ fn each_file_names_its_version_commit_and_target() {
     }
 }
 
+/// It is in builds from source only, which the message names.
+#[test]
+fn the_gateway_says_where_the_demo_is() {
+    for edge in [ARMV7, X86_64] {
+        let finished = run_to_end(edge.emulated("").command().args(["demo", "--duration", "5"]));
+        assert_eq!(finished.code, Some(2), "{finished:?}");
+        assert!(finished.stderr.contains("cargo run --release -- demo"), "{finished:?}");
+    }
+}
+
 fn assert_within_budget(edge: &Edge) {
     let bytes = fs::metadata(edge.file()).unwrap().len();
     assert!(bytes <= edge.bytes_max, "{bytes} bytes, {} are allowed", edge.bytes_max);

@@ -1,6 +1,8 @@
 //! Random numbers from a seed.
 
-use stockgate::stock::{Line, Quantity, Sku};
+use stockgate::stock::{
+    Actor, Cause, Day, Line, Lot, OptionalTrace, Quantity, Reason, Serial, Sku, Trace,
+};
 
 /// The only source of randomness in a run.
 #[derive(Debug)]
@@ -43,6 +45,27 @@ impl Dice {
     /// A random 128-bit number, for an epoch.
     pub(crate) fn epoch(&mut self) -> uuid::Uuid {
         uuid::Uuid::from_u128(self.0.u128(1..))
+    }
+
+    /// Who asked, and why, in half of all cases.
+    pub(crate) fn cause(&mut self) -> Cause {
+        let (actors, reasons) = (["picker", "packer"], ["damaged", "sample", "returned"]);
+        let actor = self.pick(&actors).filter(|_| self.one_in(2));
+        let reason = self.pick(&reasons).filter(|_| self.one_in(2));
+        Cause {
+            actor: actor.map(|name| Actor::parse(name).unwrap()),
+            reason: reason.map(|text| Reason::parse(text).unwrap()),
+        }
+    }
+
+    /// A lot, a serial number and a day, in a third of all cases each.
+    pub(crate) fn trace(&mut self) -> OptionalTrace {
+        let (lots, serials) = (["L1", "L2"], ["S1", "S2", "S3"]);
+        let lot = self.pick(&lots).filter(|_| self.one_in(3));
+        let serial = self.pick(&serials).filter(|_| self.one_in(3));
+        let expires = self.one_in(3).then(|| Day::parse("2027-01-31").unwrap());
+        let lot = lot.map(|text| Lot::parse(text).unwrap());
+        Trace::of(lot, serial.map(|text| Serial::parse(text).unwrap()), expires)
     }
 
     /// One or two lines of different SKUs.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stockgate::hub::core::{
-    Allotment, Book, Books, DecidedRequest, IssuedTransfer, Movement, Policy, Pool, RecentGrants,
-    SkuAccount, SkuRecord,
+    Allotment, Book, Books, DecidedRequest, IssuedTransfer, Movement, Policy, PolicyOfSku, Pool,
+    RecentGrants, SkuAccount, SkuRecord,
 };
 use stockgate::protocol::frame::BooksId;
 use stockgate::protocol::topic::GatewayId;
@@ -26,6 +26,8 @@ pub(crate) struct HubDatabase {
     pub(crate) pools: BTreeMap<Sku, Pool>,
     pub(crate) transfers: BTreeMap<(i64, u64), IssuedTransfer>,
     pub(crate) listings: BTreeMap<Sku, (u64, Listing)>,
+    /// The decimals of each listing, and the number of the change with which it got them.
+    decimals: BTreeMap<Sku, (u64, Decimals)>,
     /// The hub's own ledger.
     pub(crate) movements: Vec<Movement>,
     requests: BTreeMap<RequestId, DecidedRequest>,
@@ -293,6 +295,11 @@ impl Books for HubDatabase {
         Ok(self.policies.get(sku).copied())
     }
 
+    fn policies_of(&mut self, skus: &[Sku]) -> Kept<Vec<PolicyOfSku>> {
+        let of = |sku: &Sku| Some((sku.clone(), None, *self.policies.get(sku)?));
+        Ok(skus.iter().filter_map(of).collect())
+    }
+
     fn save_policy(
         &mut self,
         sku: &Sku,
@@ -343,14 +350,18 @@ impl Books for HubDatabase {
     fn save_listing(&mut self, number: u64, listing: &Listing) -> Kept<()> {
         self.touch()?;
         self.listings.insert(listing.sku.clone(), (number, listing.clone()));
+        let since = self.decimals.entry(listing.sku.clone()).or_default();
+        if since.1 != listing.decimals {
+            *since = (number, listing.decimals);
+        }
         Ok(())
     }
 
     fn decimals_after(&mut self, skus: &[(Sku, u64)]) -> Kept<Vec<(Sku, Decimals)>> {
         let decimals = |(sku, after): &(Sku, u64)| {
-            let (number, listing) = self.listings.get(sku)?;
-            let has_some = listing.decimals != Decimals::default();
-            (number > after && has_some).then(|| (sku.clone(), listing.decimals))
+            let (since, decimals) = self.decimals.get(sku)?;
+            let has_some = *decimals != Decimals::default();
+            (since > after && has_some).then(|| (sku.clone(), *decimals))
         };
         Ok(skus.iter().filter_map(decimals).collect())
     }

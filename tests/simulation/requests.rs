@@ -3,6 +3,7 @@
 use stockgate::hub::core::{CentralRequest, Policy};
 use stockgate::stock::{Action, Command, Listing, RequestId};
 
+use super::dice::Dice;
 use super::hub::Job;
 use super::memory::Job as Ask;
 use super::world::World;
@@ -28,7 +29,12 @@ impl World {
     fn new_command(&mut self, gateway: usize) -> Command {
         let number = self.gateways[gateway].asked.len();
         let request_id = RequestId::parse(&format!("g{gateway}-{number}")).unwrap();
-        let command = Command::chosen(request_id, self.action(gateway));
+        let mut command = Command::chosen(request_id, self.action(gateway));
+        // A gateway that is not upgraded yet has neither.
+        if !self.gateways[gateway].is_old {
+            command.cause = self.dice.cause();
+            trace(&mut self.dice, &mut command.action);
+        }
         self.gateways[gateway].asked.push(command.clone());
         command
     }
@@ -115,4 +121,22 @@ impl World {
         }
         Job::Publish(listings)
     }
+}
+
+/// Names the lots of some lines.
+fn trace(dice: &mut Dice, action: &mut Action) {
+    let lines = match action {
+        Action::Restock { lines, .. }
+        | Action::Deduct { lines, .. }
+        | Action::Reserve { lines, .. } => lines,
+        Action::Count { trace, .. } => return *trace = dice.trace(),
+        Action::Commit { .. }
+        | Action::CommitPart { .. }
+        | Action::Extend { .. }
+        | Action::Release { .. }
+        | Action::Rollback { .. }
+        | Action::Merge { .. }
+        | Action::Hide { .. } => return,
+    };
+    lines.iter_mut().for_each(|line| line.trace = dice.trace());
 }

@@ -6,7 +6,7 @@ use stockgate::stock::{Direction, Kind};
 use super::world::World;
 
 /// Events that must occur in many worlds.
-pub(crate) const NAMES: [&str; 16] = [
+pub(crate) const NAMES: [&str; 18] = [
     "entries are booked",
     "a grant is taken",
     "a recall gives something back",
@@ -23,6 +23,8 @@ pub(crate) const NAMES: [&str; 16] = [
     "older books are put back",
     "a ledger is taken over",
     "a forger is closed",
+    "who asked and why is booked",
+    "a lot is booked",
 ];
 
 impl World {
@@ -61,6 +63,8 @@ impl World {
             self.reference.lost.times > 0,
             hub_database.books.iter().any(|book| book.takeover.transfers > 0),
             hub_database.books.iter().filter(is_forged).any(|book| !book.is_open()),
+            hub_database.entries.values().flatten().any(|entry| !entry.cause.is_empty()),
+            hub_database.entries.values().flatten().any(|entry| entry.trace.is_some()),
         ]
     }
 }

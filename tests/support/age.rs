@@ -27,6 +27,7 @@ pub fn grow_older(database: &Path, seq: u64) {
     db.execute(pass, params![seq, TWO_DAYS_MS]).unwrap();
     let sealed = "UPDATE gateway SET crc = row_crc('gateway', copy, site, gateway, epoch,
         acked_seq, running_ms, stocked_seq, pruned_seq, seed, taken_transfer, taken_at_seq,
-        taken_catalogue, stock_rows, listing_rows, barcode_rows, books, books_generation)";
+        taken_catalogue, stock_rows, listing_rows, barcode_rows, books, books_generation,
+        pruned_n)";
     db.execute(sealed, []).unwrap();
 }

@@ -63,7 +63,8 @@ impl Hub {
         Self::prepare_at(Program::hub(), Some(store), extra)
     }
 
-    fn prepare_at(program: Program, store: Option<&str>, extra: &str) -> Self {
+    /// The same with another program; without an address, its books are in SQLite.
+    pub fn prepare_at(program: Program, store: Option<&str>, extra: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let port = free_port();
         let daemon = Daemon::new("the hub", dir.path().join("hub.log"));

@@ -14,6 +14,7 @@ pub mod broker;
 pub mod cable;
 pub mod catalogue;
 pub mod certificates;
+pub mod clock;
 pub mod crowd;
 pub mod daemon;
 pub mod description;

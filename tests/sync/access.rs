@@ -195,7 +195,7 @@ fn a_renewed_certificate_is_taken_by_a_reload_and_its_end_is_shown() {
         let mut command = stockgate();
         let ended =
             run_to_end(command.args(["check-config", "--config"]).arg(gateway.config_path()));
-        assert!(ended.stdout.contains(word), "{ended:?}");
+        assert!(ended.stderr.contains(word), "{ended:?}");
     };
     check("has ended");
 
@@ -224,7 +224,7 @@ fn a_renewed_certificate_of_the_hub_is_taken_by_a_reload() {
     let ended = ends(&hub);
     let mut check = stockgate_hub();
     let checked = run_to_end(check.args(["check-config", "--config"]).arg(hub.config_path()));
-    assert!(checked.stdout.contains("has ended"), "{checked:?}");
+    assert!(checked.stderr.contains("has ended"), "{checked:?}");
     let gateway_certificate = authority.sign("gw-01", "DNS:gw-01");
     let gateway = stocked(&tls_section(&broker, &authority, Some(&gateway_certificate)));
 

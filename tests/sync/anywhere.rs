@@ -126,6 +126,68 @@ fn a_sale_is_refused_at_once_if_it_cannot_be_had_and_says_what_is_elsewhere() {
     sell(&http, &unknown).refused("unknown_sku");
 }
 
+#[test]
+fn a_refusal_names_the_line_that_cannot_be_had() {
+    let company = Company::start(&[6]);
+    let http = company.hub.http();
+    assert_eq!(http.post("/api/receipts", &one("po", "B", 5)).status, 200);
+    let order = |id: &str, a: u64, b: u64| {
+        let lines = with(many(id, &[("A", a), ("B", b)]), "from", "anywhere");
+        sell(&http, &with(lines, "wait_ms", 300)).refused("insufficient_stock")
+    };
+    let figures = |refused: &Value| {
+        let fields = ["requested", "available", "elsewhere_online"];
+        (refused["sku"].as_str().unwrap().to_owned(), fields.map(|field| refused[field].as_u64()))
+    };
+    let refused = order("s1", 1, 99);
+    assert_eq!(figures(&refused), ("B".into(), [99, 5, 0].map(Some)), "one of A is elsewhere");
+    assert_eq!(order("s1", 1, 99), with(refused, "replayed", true));
+    assert_eq!(figures(&order("s2", 7, 99)), ("A".into(), [7, 0, 6].map(Some)), "the first of two");
+    assert_eq!(company.on_hand(0), 6, "nobody is asked in vain");
+    company.gateways[0].signal("STOP");
+    assert_eq!(figures(&order("s3", 6, 1)).0, "A", "it did not come in time");
+    company.gateways[0].signal("CONT");
+}
+
+/// On both stores.
+#[test]
+fn units_from_anywhere_are_reserved_in_the_pool() {
+    let postgres = Postgres::start();
+    let on_postgres = |broker: &Broker| Hub::start_on(&postgres.url(), &broker.section());
+    for start in [&Hub::start as &dyn Fn(&Broker) -> Hub, &on_postgres] {
+        let broker = Broker::start();
+        let company = Company::with_hub(start(&broker), broker, &[5, 8]);
+        assert_reserved_from_anywhere(&company);
+    }
+}
+
+fn assert_reserved_from_anywhere(company: &Company) {
+    let http = company.hub.http();
+    let order =
+        |id: &str, units: u64| with(with(anywhere(id, units), "order_id", "o1"), "ttl_s", 600);
+    let reserve = |body: &Value| http.post("/api/reservations", body);
+    let asked = with(order("r1", 6), "prefer", json!(["wh-01"]));
+    let answer = reserve(&asked);
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let first = answer.json();
+    assert_eq!((&first["reservation"], &first["lines"][0]["reserved"]), (&json!("r1"), &json!(6)));
+    assert!(first["expires_at"].is_string(), "{first}");
+    assert_eq!((company.unallotted(), company.on_hand(0), company.on_hand(1)), (6, 0, 7));
+    assert_eq!(reserve(&asked).json(), with(first, "replayed", true));
+    reserve(&with(asked, "ttl_s", 601)).refused("idempotency_conflict");
+    sell(&http, &anywhere("r1", 6)).refused("idempotency_conflict");
+    let refused = reserve(&order("r2", 8)).refused("insufficient_stock");
+    assert_eq!(
+        ["available", "elsewhere_online"].map(|field| refused[field].as_u64()),
+        [0, 7].map(Some),
+        "{refused}"
+    );
+    let commit = http.post("/api/reservations/r1/commit", &json!({}));
+    assert_eq!(commit.status, 200, "{commit:?}");
+    assert_eq!(company.hub.stock("A")["total"], 7);
+    until_settled(company);
+}
+
 /// All lines are sold or none, and what has come back for one that is refused is in the pool.
 #[test]
 fn what_comes_back_for_a_sale_that_is_refused_stays_in_the_pool() {

@@ -101,7 +101,7 @@ fn the_books_are_exported_and_verified_and_a_change_in_them_is_named() {
         exported(&mut hub_command(&pair, &["export", "--site", SITE, "--gateway", ID]));
     let [own, of_gateway] = [("own", &own), ("gateway", &of_gateway)]
         .map(|(name, lines)| pair.hub.write(&format!("{name}.jsonl"), &(lines.join("\n") + "\n")));
-    for (file, end) in [(&own, "sound up to entry 5; signed up to entry 5"), (&of_gateway, "sound")]
+    for (file, end) in [(&own, "sound up to entry 6; signed up to entry 6"), (&of_gateway, "sound")]
     {
         let mut by_script = script();
         for command in [stockgate_hub().arg("verify").arg(file), by_script.arg(file)] {
@@ -109,15 +109,25 @@ fn the_books_are_exported_and_verified_and_a_change_in_them_is_named() {
             assert!(finished.stdout.contains(end), "{finished:?}");
         }
     }
-    let changed = fs::read_to_string(&own).unwrap().replace("\"change\":-6", "\"change\":-5");
-    let changed = pair.hub.write("changed.jsonl", &changed);
-    let mut by_script = script();
-    for command in [stockgate_hub().arg("verify").arg(&changed), by_script.arg(&changed)] {
-        let finished = run_to_end(command);
-        assert!(finished.stderr.contains("entry 2 is"), "{finished:?}");
-        assert_eq!(finished.code, Some(1));
+    let undone = "\"kind\":\"rollback\"";
+    for (from, to, first) in [
+        ("\"change\":-6", "\"change\":-5", "entry 2 is"),
+        (undone, &*format!("{undone},\"undoes\":\"count\""), "entry 6 is"),
+    ] {
+        let changed = fs::read_to_string(&own).unwrap().replace(from, to);
+        let changed = pair.hub.write("changed.jsonl", &changed);
+        let mut by_script = script();
+        for command in [stockgate_hub().arg("verify").arg(&changed), by_script.arg(&changed)] {
+            let finished = run_to_end(command);
+            assert!(finished.stderr.contains(first), "{finished:?}");
+            assert_eq!(finished.code, Some(1));
+        }
     }
 
+    let beyond = ["export", "--site", SITE, "--gateway", ID, "--from", "99"];
+    let finished = run_to_end(&mut hub_command(&pair, &beyond));
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("those from 1 to"), "{finished:?}");
     let finished = run_to_end(&mut hub_command(&pair, &["verify"]));
     let whole = finished.stdout.contains("own ledger: sound") && finished.stdout.contains(ID);
     assert!(whole && finished.code == Some(0), "{finished:?}");
@@ -126,7 +136,9 @@ fn the_books_are_exported_and_verified_and_a_change_in_them_is_named() {
         ("UPDATE movement SET reserved_change = 1 WHERE seq = 2", "the hub's own ledger"),
         ("UPDATE entry SET change = -7 WHERE seq = 2", ID),
         ("DELETE FROM entry WHERE seq = 3", "entry 3"),
-        ("DELETE FROM movement WHERE seq = 5", "entry 5"),
+        ("DELETE FROM entry WHERE seq = 1", "entry 1"),
+        ("DELETE FROM movement WHERE seq = 1", "entry 1"),
+        ("DELETE FROM movement WHERE seq = 6", "entry 6"),
     ] {
         let before = pair.hub.backup("before.db");
         Connection::open(pair.hub.database()).unwrap().execute(sql, []).unwrap();
@@ -198,6 +210,8 @@ fn central_work(pair: &Pair) {
     until("the grant has arrived", || pair.hub.stock("A")["in_transit"] == 0);
     ask("/api/recalls", "r", lots(&[("L2", 2)]), true);
     until("the recall is done", || pair.hub.http().get("/api/recalls/r").json()["state"] == "done");
+    let undo = json!({"request_id": "undo", "of": "out", "reason": "season"});
+    assert_eq!(pair.hub.http().post("/api/rollback", &undo).status, 200);
 }
 
 /// The hub's word on the gateway's database.

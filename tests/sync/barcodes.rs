@@ -9,6 +9,7 @@ use super::pair::Pair;
 use crate::support::bodies::one;
 use crate::support::patience::until;
 use crate::support::terminal::Terminal;
+use crate::support::ws::Ws;
 
 const CATALOGUE: &str = "sku,name,barcodes\n\
     LAMP,\"Lamp, white\",4006381333931 96385074\n\
@@ -36,6 +37,45 @@ fn a_subscriber_is_sent_skus_known_only_from_the_catalogue() {
         assert_eq!(skus, expected);
         assert_eq!((&sent[0]["on_hand"], &sent[0]["version"]), (&json!(0), &json!(0)));
     }
+}
+
+#[test]
+fn a_subscriber_is_told_what_the_catalogue_changes_of_an_item() {
+    let pair = listed();
+    pair.gateway.http().ok("restock", one("in", "LAMP", 3));
+    let filters =
+        [json!({"all": true}), json!({"prefix": "LA"}), json!({"skus": ["LAMP", "LANTERN"]})];
+    let mut terminals = filters.map(|filter| {
+        let mut ws = pair.gateway.ws();
+        let matched = ws.ok("subscribe", filter)["matched"].as_u64().unwrap();
+        next_items(&mut ws, matched);
+        ws
+    });
+    // BOX gets another barcode, which no item shows.
+    let newer = CATALOGUE.replace("Lamp, white", "Lamp, black").replace("BOX-7", "BOX-8");
+    publish(&pair, &format!("{newer}LANTERN,Lantern,\n"));
+    for ws in &mut terminals {
+        let mut items = next_items(ws, 2);
+        items.sort_by_key(|item| item["sku"].to_string());
+        let shown =
+            |item: &Value| json!([item["sku"], item["name"], item["on_hand"], item["version"]]);
+        let shown: Vec<_> = items.iter().map(shown).collect();
+        assert_eq!(
+            shown,
+            [json!(["LAMP", "Lamp, black", 3, 1]), json!(["LANTERN", "Lantern", 0, 0])]
+        );
+        assert_eq!(ws.next_event("stock", Duration::from_millis(400)), None);
+    }
+}
+
+/// The items of the next events, until there are so many.
+fn next_items(ws: &mut Ws, count: u64) -> Vec<Value> {
+    let mut items = Vec::new();
+    while (items.len() as u64) < count {
+        let event = ws.next_event("stock", Duration::from_secs(20)).expect("they are sent");
+        items.extend(event["items"].as_array().unwrap().iter().cloned());
+    }
+    items
 }
 
 #[test]

@@ -104,12 +104,20 @@ fn books_put_back_from_before_a_grant_hold_the_gateway_until_they_are_recovered(
     until_reason(&pair.gateway, "the hub holds this gateway");
     pair.gateway.http().ok("deduct", one("r2", "A", 5));
     assert_eq!(pair.hub.stock("A")["unallotted"], 80, "the books are older");
+    let known = pair.known();
+    assert!(
+        known["pending"].as_u64() >= Some(1) && known["oldest_pending_s"].is_number(),
+        "{known}"
+    );
 
     let recovered = recover(&pair.hub);
 
     let figures = ["gateways", "transfers", "units", "waiting"].map(|of| recovered[of].clone());
     assert_eq!(figures, [1, 1, 50, 0].map(|of| json!(of)), "{recovered}");
     assert_eq!(recovered["books"], json!(books_of(&pair.hub).to_string()));
+    let again = recover(&pair.hub);
+    let figures = ["gateways", "transfers", "units", "waiting"].map(|of| again[of].clone());
+    assert_eq!(figures, [0, 0, 0, 0].map(|of| json!(of)), "nothing was held: {again}");
     pair.assert_in_step();
     let stock = pair.hub.stock("A");
     assert_eq!((&stock["unallotted"], &stock["total"]), (&json!(30), &json!(165)), "{stock}");

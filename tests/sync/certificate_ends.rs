@@ -33,10 +33,9 @@ fn check_config_and_doctor_of_gateway_and_hub_say_when_our_certificate_ends() {
                 run_to_end(program().args(arguments).arg("--config").arg(&config))
             };
             let checked = run(&["check-config"]);
-            let lines: Vec<&str> = checked.stdout.lines().collect();
-            assert!(lines.len() == 2 && lines[0] == "ok", "{checked:?}");
-            assert!(lines[1].starts_with("our certificate for the broker "), "{checked:?}");
-            assert!(lines[1].contains(words), "{clock}: {checked:?}");
+            assert_eq!(checked.stdout, "ok\n", "{checked:?}");
+            assert!(checked.stderr.contains(": our certificate for the broker "), "{checked:?}");
+            assert!(checked.stderr.contains(words), "{clock}: {checked:?}");
             let visit = run(&["doctor", "--json"]);
             let found = found(&visit.stdout);
             assert_eq!(found["verdict"], verdict, "{clock}: {found}");

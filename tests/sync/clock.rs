@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
@@ -13,10 +12,12 @@ use super::pair::{Pair, until_reason};
 use crate::support::bodies::{one, with};
 use crate::support::broker::{Broker, section};
 use crate::support::certificates::Authority;
+use crate::support::clock::library;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
 use crate::support::patience::{throughout, until};
-use crate::support::process::{free_port, run_to_end};
+use crate::support::postgres::Postgres;
+use crate::support::process::free_port;
 use crate::support::program::Program;
 use crate::support::terminal::{Terminal, number};
 
@@ -57,14 +58,6 @@ impl Wall {
     fn give_to(&self, gateway: &mut Gateway) {
         self.variables().iter().for_each(|(name, value)| gateway.set_env(name, value));
     }
-}
-
-/// The path of libfaketime, as its own command prints it.
-fn library() -> String {
-    let mut command = Command::new("faketime");
-    let said = run_to_end(command.args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]));
-    assert_eq!(said.code, Some(0), "{said:?}");
-    said.stdout.trim().to_owned()
 }
 
 /// The static files cannot load a library.
@@ -182,9 +175,8 @@ fn tls_that_fails_for_the_clock_says_so() {
 #[test]
 fn a_hub_whose_clock_is_years_ahead_removes_nothing_from_its_books() {
     let (broker, wall) = (Broker::start(), Wall::showing("+10y"));
-    let program = Program::at(Path::new(env!("CARGO_BIN_EXE_stockgate-hub")));
     let keys = format!("ledger_retention_days = 30\n{}", broker.section());
-    let mut hub = Hub::start_as(program, &keys);
+    let mut hub = Hub::start_as(hub_program(), &keys);
     assert_eq!(hub.http().post("/api/receipts", &one("po", "A", 9)).status, 200);
     hub.terminate();
     wall.variables().iter().for_each(|(name, value)| hub.set_env(name, value));
@@ -202,4 +194,39 @@ fn a_hub_whose_clock_is_years_ahead_removes_nothing_from_its_books() {
     // It looks for old entries when it starts: what it has booked itself does not say what time it is.
     hub.restart();
     assert_kept(&hub, 2);
+}
+
+/// With PostgreSQL they end by the clock of the server, with SQLite by one that nobody sets.
+#[test]
+fn reservations_in_the_pool_end_in_time_however_the_clock_of_the_hub_jumps() {
+    let postgres = Postgres::start();
+    for (store, offset) in [(None, "+13y"), (None, "-9y"), (Some(postgres.url()), "+13y")] {
+        let wall = Wall::showing("+0");
+        let mut hub = Hub::prepare_at(hub_program(), store.as_deref(), "");
+        wall.variables().iter().for_each(|(name, value)| hub.set_env(name, value));
+        hub.launch();
+        let http = hub.http();
+        assert_eq!(http.post("/api/receipts", &one("po", "A", 10)).status, 200);
+        let reserve = |id: &str, units: u64, ttl_s: u64| {
+            let answer = http.post("/api/reservations", &with(one(id, "A", units), "ttl_s", ttl_s));
+            assert_eq!(answer.status, 201, "{answer:?}");
+        };
+        reserve("short", 3, 4);
+        reserve("long", 2, 600);
+        wall.set(offset);
+        let reserved = || hub.stock("A")["reserved"].clone();
+        assert_eq!(reserved(), 5, "{offset}");
+        until("the short one ends", || reserved() == 2);
+        let left = http.get("/api/reservations").json()["items"][0]["expires_in_s"].clone();
+        assert!((500..=600).contains(&left.as_u64().unwrap()), "{offset}: {left}");
+        reserve("later", 1, 2);
+        until("the later one ends", || reserved() == 2);
+        assert_eq!(http.get("/api/reservations/long").json()["state"], "open", "{offset}");
+        let commit = http.post("/api/reservations/long/commit", &json!({}));
+        assert_eq!(commit.status, 200, "{offset}: {commit:?}");
+    }
+}
+
+fn hub_program() -> Program {
+    Program::at(Path::new(env!("CARGO_BIN_EXE_stockgate-hub")))
 }

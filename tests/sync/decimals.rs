@@ -117,6 +117,32 @@ fn a_policy_and_what_a_retired_database_held_are_decimal_too() {
 }
 
 #[test]
+fn sums_over_skus_of_several_decimals_are_exact() {
+    let mut pair = listed();
+    pair.wait_until_met();
+    let hub = pair.hub.http();
+    let lines = |id: &str, kilograms: f64, pieces: u64| {
+        json!({"request_id": id, "site": SITE, "gateway": ID, "lines": [
+            {"sku": "KG", "quantity": kilograms}, {"sku": "A", "quantity": pieces}]})
+    };
+    let received = json!({"request_id": "in", "lines": lines("", 9.5, 7)["lines"]});
+    assert_eq!(hub.post("/api/receipts", &received).status, 200);
+    pair.gateway.terminate();
+    assert_eq!(hub.post("/api/grants", &lines("g", 2.25, 3)).status, 200);
+    let known = pair.known();
+    assert_eq!(known["in_transit"], json!(5.25), "{known}");
+    let old = known["epoch"].clone();
+    let path = |what: &str| format!("/api/gateways/{SITE}/{ID}/{what}");
+    let retired = hub.post(&path("retire"), &json!({"epoch": old})).json();
+    assert_eq!((&retired["on_hand"], &retired["in_transit"]), (&json!(0), &json!(5.25)));
+    pair.gateway.wipe();
+    pair.gateway.launch();
+    until("the new database is there", || pair.known()["epoch"] != old);
+    let word = json!({"from": old, "to": pair.known()["epoch"]});
+    assert_eq!(hub.post(&path("bring-back"), &word).json()["units"], json!(5.25));
+}
+
+#[test]
 fn whole_units_that_were_booked_before_the_decimals_came_are_never_mixed_with_them() {
     let broker = Broker::start();
     let hub = Hub::start_with(&broker.section());
@@ -136,15 +162,54 @@ fn whole_units_that_were_booked_before_the_decimals_came_are_never_mixed_with_th
     assert_same_entries(&gateway.http().ledger(), &hub.ledger(SITE, ID));
     let problem =
         eventually("it is shown", || hub.gateway()?["problem"].as_str().map(str::to_owned));
-    assert!(problem.contains("3 decimals, SKU KG"), "{problem}");
+    assert!(problem.contains("SKU KG in whole units"), "{problem}");
     let grant =
         json!({"request_id": "g", "site": SITE, "gateway": ID, "sku": "KG", "quantity": 1.5});
-    hub.http().post("/api/grants", &grant).refused("gateway_closed");
+    let refused = hub.http().post("/api/grants", &grant).refused("gateway_closed");
+    assert!(refused["message"].as_str().unwrap().ends_with(&problem), "{refused}");
     let reconciled = hub.http().get("/api/reconcile").json();
-    assert_eq!(
-        (&reconciled["items"], &reconciled["drift"][0]["gateway"]),
-        (&json!([]), &json!(ID))
-    );
+    let drift = json!([{"site": SITE, "gateway": ID, "problem": problem, "skus": ["KG"]}]);
+    assert_eq!((&reconciled["items"], &reconciled["drift"]), (&json!([]), &drift));
+
+    // What the problem says is done: none is left of it, and the goods are under another SKU.
+    gateway.http().ok("count", json!({"request_id": "c", "sku": "KG", "counted": 0}));
+    let other = format!("{CATALOGUE}KG2,Apples,,kg,3\n");
+    assert_eq!(hub.http().send_raw("PUT", "/api/catalogue", other.as_bytes()).status, 200);
+    until("it is settled", || hub.gateway().is_some_and(|it| it["problem"].is_null()));
+    until("the SKU is listed", || {
+        gateway.http().call("get", json!({"sku": "KG2"})).is_ok_and(|it| it["decimals"] == 3)
+    });
+    gateway.http().ok("restock", json!({"request_id": "in2", "sku": "KG2", "quantity": 5.25}));
+    until_confirmed(&gateway);
+    assert_eq!(hub.http().get("/api/reconcile").json()["balanced"], true);
+    assert_eq!(hub.stock("KG2")["total"], json!(5.25));
+}
+
+#[test]
+fn a_refusal_is_repeated_after_the_sku_was_given_decimals() {
+    let hub = Hub::start_with("");
+    let http = hub.http();
+    let list =
+        |csv: &str| assert_eq!(http.send_raw("PUT", "/api/catalogue", csv.as_bytes()).status, 200);
+    list("sku,name,barcodes\nL,Listed,\n");
+    let body = |id: &str, sku: &str| json!({"request_id": id, "sku": sku, "quantity": 5});
+    let anywhere = |id: &str, sku: &str| json!({"request_id": id, "sku": sku, "quantity": 5, "from": "anywhere", "wait_ms": 0});
+    let requests = [
+        ("/api/deduct", body("d", "KG"), "unknown_sku"),
+        ("/api/deduct", body("dl", "L"), "insufficient_stock"),
+        ("/api/deduct", anywhere("a", "KG"), "unknown_sku"),
+        ("/api/deduct", anywhere("al", "L"), "insufficient_stock"),
+        ("/api/reservations", body("r", "KG"), "unknown_sku"),
+    ];
+    let first: Vec<Value> =
+        requests.iter().map(|(path, body, code)| http.post(path, body).refused(code)).collect();
+    list("sku,name,barcodes,unit,decimals\nKG,Apples,,kg,3\nL,Listed,,kg,2\n");
+    for ((path, body, code), mut before) in requests.into_iter().zip(first) {
+        before["replayed"] = true.into();
+        assert_eq!(http.post(path, &body).refused(code), before);
+        let other = json!({"request_id": body["request_id"], "sku": body["sku"], "quantity": 6});
+        http.post(path, &other).refused("idempotency_conflict");
+    }
 }
 
 fn balance() -> Value {

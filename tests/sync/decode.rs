@@ -45,6 +45,23 @@ fn bad_frames_are_refused_by_both_decoders() {
     }
 }
 
+/// As `mosquitto_sub` writes it, with `-F %p` or without, and as `xxd -p` does.
+#[test]
+fn a_frame_may_have_a_line_feed_after_it_or_be_a_text_of_digits() {
+    for name in ["entries", "hello"] {
+        let (bytes, kept) = (golden_bytes(&golden(name)), kept_json(&golden(name)));
+        assert_eq!(printed(&[&bytes[..], b"\n"].concat()), kept, "{name}");
+        let digits = fs::read_to_string(golden(name)).unwrap();
+        let (one, other) = digits.trim().split_at(60);
+        for text in [digits.to_uppercase(), format!("{one}\r\n{other}\n")] {
+            assert_eq!(printed(text.as_bytes()), kept, "{name}");
+        }
+    }
+    let finished = decode(b"5347\n");
+    assert_eq!(finished.code, Some(1));
+    assert!(finished.stderr.contains("truncated"), "{finished:?}");
+}
+
 #[test]
 fn a_damaged_frame_is_refused_with_a_reason() {
     let sound = golden_bytes(&golden("entries"));

@@ -44,6 +44,21 @@ fn a_hub_that_may_not_hear_gateways_says_so_until_it_is_allowed() {
 }
 
 #[test]
+fn a_broker_without_shared_subscriptions_is_named_with_the_key_that_does_without() {
+    let broker = Broker::start();
+    let meddler = Meddler::denying(broker.port(), "/up");
+    let keys = format!("subscription = \"shared\"\n{}", section(&meddler.url(), &[]));
+    let mut hub = Hub::prepare(&keys);
+    hub.spawn();
+    until("the status says why", || problem(&hub).contains("$share/stockgate-hub-"));
+    let next = "with subscription = \"own\" under [hub]";
+    until("the log says what to do", || hub.log().replace('\\', "").contains(next));
+    let mut doctor = Program::hub().command();
+    let visit = run_to_end(doctor.args(["doctor", "--config"]).arg(hub.config_path()));
+    assert!(visit.stdout.contains(next), "{visit:?}");
+}
+
+#[test]
 fn a_hub_that_may_not_hear_who_is_online_books_all_the_same_and_says_so() {
     let broker = Broker::start();
     let meddler = Meddler::denying(broker.port(), "/state");

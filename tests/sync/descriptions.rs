@@ -242,27 +242,34 @@ fn the_hub_over_http_is_as_described() {
     ask("POST", "/api/gateways/{site}/{gateway}/repair", &[SITE, ID], NONE, 200);
     let epoch = pair.known()["epoch"].clone();
     let open = json!({"epoch": epoch});
-    ask("POST", "/api/gateways/{site}/{gateway}/reopen", &[SITE, ID], open.clone(), 200);
+    ask("POST", "/api/gateways/{site}/{gateway}/reopen", &[SITE, ID], open, 200);
     ask_for_another_key(&mut ask, &epoch);
     ask("POST", "/api/books/recover", &[], NONE, 200);
-    let path = "/api/gateways/{site}/{gateway}/retire";
-    ask("POST", path, &[SITE, ID], open, 200);
-    ask("POST", path, &[SITE, ID], json!({}), 400);
-    let path = "/api/gateways/{site}/{gateway}/bring-back";
-    let nothing = "00000000-0000-0000-0000-000000000000";
-    ask("POST", path, &[SITE, ID], json!({"from": nothing, "to": epoch}), 404);
-    ask("POST", path, &[SITE, ID], json!({"from": epoch, "to": epoch}), 409);
+    ask_to_retire(&mut ask, &epoch);
     pair.gateway.terminate();
     pair.gateway.wipe();
     pair.gateway.launch();
     until("the hub knows the new database", || pair.known()["epoch"] != epoch);
-    let word = json!({"from": epoch, "to": pair.known()["epoch"]});
-    ask("POST", path, &[SITE, ID], word, 200);
+    let word = json!({"from": epoch, "to": pair.known()["epoch"], "reason": "lost"});
+    ask("POST", "/api/gateways/{site}/{gateway}/bring-back", &[SITE, ID], word, 200);
     ask("GET", "/api/status", &[], NONE, 200);
     ask("POST", "/api/gateways", &[], json!({"site": SITE, "gateway": "gw-07"}), 200);
     ask("GET", "/api/strangers", &[], NONE, 200);
     ask_to_forget(&mut pair, &mut ask);
     http.assert_all_seen();
+}
+
+/// Retires the database in force, with all that is refused then.
+fn ask_to_retire(ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Value, epoch: &Value) {
+    let path = "/api/gateways/{site}/{gateway}/retire";
+    ask("POST", path, &[SITE, ID], json!({"epoch": epoch}), 200);
+    ask("POST", path, &[SITE, ID], json!({}), 400);
+    let path = "/api/gateways/{site}/{gateway}/reopen";
+    ask("POST", path, &[SITE, ID], json!({"epoch": epoch}), 409);
+    let path = "/api/gateways/{site}/{gateway}/bring-back";
+    let nothing = "00000000-0000-0000-0000-000000000000";
+    ask("POST", path, &[SITE, ID], json!({"from": nothing, "to": epoch}), 404);
+    ask("POST", path, &[SITE, ID], json!({"from": epoch, "to": epoch}), 409);
 }
 
 /// What a device has made up, with all that can be asked of it.

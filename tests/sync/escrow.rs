@@ -229,12 +229,18 @@ fn the_stock_of_a_lost_database_is_brought_back_from_the_books() {
         assert_eq!(pair.hub.http().post(&path, &json!({"epoch": old})).json(), retired);
         assert_eq!(pair.hub.stock("A")["total"], 7, "nothing moves yet");
         let new = pair.known()["epoch"].clone();
-        let word = json!({"from": old, "to": new});
+        let word = json!({"from": old, "to": new, "reason": "till 3 burnt"});
         let path = format!("/api/gateways/{SITE}/{ID}/bring-back");
         let back = pair.hub.http().post(&path, &word).json();
         assert_eq!(back["lines"], json!([{"sku": "A", "quantity": 7}]), "{back}");
         until_places(pair, "A", (0, 0, 7));
         assert_eq!(pair.hub.http().post(&path, &word).json()["replayed"], true);
+        let movement = pair.hub.http().get("/api/ledger").json()["entries"][0].clone();
+        assert_eq!(
+            (&movement["kind"], &movement["in_transit_change"]),
+            (&json!("bring_back"), &json!(7))
+        );
+        assert_eq!(movement["reason"], "till 3 burnt", "{movement}");
         until_confirmed(&pair.gateway);
         assert_eq!(pair.known()["drift"], false);
         assert_balanced(pair);
@@ -308,7 +314,7 @@ fn a_gateway_whose_database_is_retired_is_granted_nothing_and_told_why() {
     until_places(&pair, "A", (6, 0, 4));
 }
 
-fn on_each_store(test: impl Fn(&mut Pair)) {
+pub(super) fn on_each_store(test: impl Fn(&mut Pair)) {
     let mut pair = Pair::start();
     pair.wait_until_met();
     test(&mut pair);

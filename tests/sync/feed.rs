@@ -1,7 +1,7 @@
 //! The feed of the hub: every entry once, in the order of the ledgers, for every reader.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -193,10 +193,113 @@ fn assert_exported(hub: &Http, events: &[Value]) {
             assert_eq!(*cell, text.unwrap_or_default(), "{name} of {event}");
         }
     }
+    for (name, value) in [("sku", "B"), ("kind", "count")] {
+        let found = hub.get(&format!("/api/export?format=jsonl&from=2026-01-01&{name}={value}"));
+        let of = events.iter().filter(|event| event[name] == value);
+        assert_eq!(found.text.lines().count(), of.count(), "{name}={value}: {}", found.text);
+    }
     let none = hub.get("/api/export?format=jsonl&to=2026-01-01").text;
     assert_eq!(none, "", "nothing was booked then");
     hub.get("/api/export?format=xml").refused("bad_request");
     hub.get("/api/export?from=soon").refused("bad_request");
+}
+
+/// Hubs without a broker, one on each store.
+fn on_both(check: impl Fn(&Http)) {
+    let postgres = Postgres::start();
+    for hub in [Hub::start_with(""), Hub::start_on(&postgres.url(), "")] {
+        check(&hub.http());
+    }
+}
+
+fn receive(http: &Http, id: &str) {
+    assert_eq!(http.post("/api/receipts", &one(id, "A", 1)).status, 200);
+}
+
+fn request_ids(page: &Value) -> Vec<&str> {
+    let events = page["events"].as_array().unwrap_or_else(|| panic!("{page}"));
+    events.iter().map(|event| event["request_id"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_client_that_was_answered_finds_its_entry_at_once_in_every_page() {
+    on_both(|http| {
+        // The page has events already when the last one is committed.
+        for number in 0..40 {
+            let id = format!("po-{number}");
+            receive(http, &id);
+            let page = http.get("/api/events?after=0&limit=1000").json();
+            assert_eq!(request_ids(&page).last(), Some(&&*id), "{page}");
+            let short = http.get("/api/events?after=0&limit=1").json();
+            assert_eq!(request_ids(&short), ["po-0"]);
+        }
+    });
+}
+
+#[test]
+fn a_feed_from_now_has_nothing_that_was_committed_before() {
+    on_both(|http| {
+        for number in 0..20 {
+            receive(http, &format!("po-{number}"));
+            let page = http.get("/api/events?wait_s=0").json();
+            assert_eq!(request_ids(&page), [""; 0]);
+        }
+        let waiting = http.clone();
+        let waiting = std::thread::spawn(move || waiting.get("/api/events?wait_s=20").json());
+        std::thread::sleep(Duration::from_millis(500));
+        receive(http, "next");
+        assert_eq!(request_ids(&waiting.join().unwrap()), ["next"]);
+    });
+}
+
+#[test]
+fn a_parameter_that_is_empty_says_as_little_as_none() {
+    let pair = Pair::stocked(&[("A", 5)]);
+    let http = pair.hub.http();
+    for (path, names) in [
+        ("/api/events?after=0", "limit wait_s site sku kind"),
+        ("/api/export?format=jsonl", "from to site sku kind"),
+        ("/api/export?", "format"),
+        ("/api/demand?", "from to site gateway sku after limit"),
+        ("/api/gateways?", "after limit state"),
+        ("/api/ledger?site=wh-01&gateway=gw-01", "epoch aside after limit"),
+        ("/api/ledger?", "site gateway after limit"),
+        ("/api/stock?", "after limit"),
+        ("/api/reconcile?", "all after limit"),
+        ("/api/reservations?", "order_id sku after limit"),
+        ("/api/policies?", "after limit"),
+    ] {
+        let empty: String = names.split(' ').map(|name| format!("&{name}=")).collect();
+        let [plain, filled] = [path.to_owned(), format!("{path}{empty}")].map(|it| http.get(&it));
+        assert_eq!((filled.status, &filled.text), (200, &plain.text), "{path}{empty}");
+    }
+}
+
+#[test]
+fn a_follower_whose_token_is_taken_away_is_sent_nothing_more() {
+    let token = |name: &str| {
+        format!(
+            "[[hub.tokens]]\nname = \"{name}\"\nrole = \"admin\"\ntoken = \"the-{name}-secret-0123\"\n"
+        )
+    };
+    let mut hub = Hub::start_with(&(token("old") + &token("kept")));
+    let as_ = |hub: &Hub, name: &str| hub.http().with_token(&format!("the-{name}-secret-0123"));
+    let bearer = "Connection: close\r\nAuthorization: Bearer the-old-secret-0123\r\n";
+    let mut stream = Stream::open(&hub, "after=0", bearer);
+    receive(&as_(&hub, "kept"), "before");
+    assert_eq!(stream.next().1["request_id"], "before");
+    let waiting = as_(&hub, "old");
+    let waiting = std::thread::spawn(move || waiting.get("/api/events?wait_s=30"));
+    std::thread::sleep(Duration::from_millis(500));
+
+    hub.configure(&hub.address(), &token("kept"));
+    hub.reload();
+
+    let began = Instant::now();
+    waiting.join().unwrap().refused("unauthorized");
+    assert!(began.elapsed() < Duration::from_secs(10), "it does not wait to the end");
+    receive(&as_(&hub, "kept"), "after");
+    assert!(!stream.rest().contains("after"));
 }
 
 /// While some transactions are slow, others commit: no reader misses what commits later.
@@ -257,13 +360,13 @@ fn follow(http: &Http, count: usize) -> Vec<Value> {
 #[test]
 fn server_sent_events_go_on_where_the_client_was() {
     let pair = Pair::stocked(&[("A", 5)]);
-    let mut first = Stream::open(&pair.hub, "after=0", None);
+    let mut first = Stream::open(&pair.hub, "after=0", "");
     let (id, event) = first.next();
     assert_eq!((event["kind"].as_str(), event["cursor"].as_str()), (Some("restock"), Some(&*id)));
     pair.gateway.http().ok("deduct", one("out", "A", 1));
     let (_, event) = first.next();
     assert_eq!(event["request_id"], "out", "it comes as soon as it is booked");
-    let mut again = Stream::open(&pair.hub, "after=0", Some(&id));
+    let mut again = Stream::open(&pair.hub, "after=0", &format!("Last-Event-ID: {id}\r\n"));
     assert_eq!(again.next().1, event, "after the last event that the client has seen");
     drop(first);
     let refused = pair.hub.http().with_header("Accept", "text/event-stream");
@@ -274,11 +377,10 @@ fn server_sent_events_go_on_where_the_client_was() {
 struct Stream(BufReader<TcpStream>);
 
 impl Stream {
-    fn open(hub: &Hub, query: &str, last: Option<&str>) -> Self {
+    fn open(hub: &Hub, query: &str, headers: &str) -> Self {
         let mut stream = TcpStream::connect(hub.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let last = last.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
-        let head = format!("Host: {}\r\nAccept: text/event-stream\r\n{last}", hub.address());
+        let head = format!("Host: {}\r\nAccept: text/event-stream\r\n{headers}", hub.address());
         write!(stream, "GET /api/events?{query} HTTP/1.1\r\n{head}\r\n").unwrap();
         Self(BufReader::new(stream))
     }
@@ -287,6 +389,13 @@ impl Stream {
     fn next(&mut self) -> (String, Value) {
         let id = self.line("id: ");
         (id, serde_json::from_str(&self.line("data: ")).unwrap())
+    }
+
+    /// What else comes until the stream ends.
+    fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.0.read_to_string(&mut rest).unwrap();
+        rest
     }
 
     fn line(&mut self, start: &str) -> String {

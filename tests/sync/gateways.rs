@@ -1,11 +1,13 @@
 //! Which gateways the hub takes, and what it says of them.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use stockgate::protocol::wire::Wire;
 use uuid::Uuid;
 
 use super::forged;
-use super::pair::{ID, Pair, SITE, UP, until_confirmed};
+use super::pair::{ID, Pair, SITE, UP, assert_balanced, until_confirmed};
 use crate::support::bodies::{many, one};
 use crate::support::broker::Broker;
 use crate::support::gateway::Gateway;
@@ -45,6 +47,19 @@ fn a_gateway_cannot_make_up_skus_where_unknown_ones_are_refused() {
         eventually("the hub says why", || hub.gateway()?["problem"].as_str().map(str::to_owned));
     assert!(problem.contains("PHANTOM"), "{problem}");
     hub.http().get("/api/stock/PHANTOM").refused("unknown_sku");
+    let known = hub.gateway_at(SITE, ID);
+    assert_eq!(known["drift"], false, "it only waits: {known}");
+    assert_eq!(known["pending"], 1, "{known}");
+    assert!(known["oldest_pending_s"].is_number(), "{known}");
+    assert_balanced(&hub);
+
+    let published =
+        hub.http().send_raw("PUT", "/api/catalogue", b"sku,name,barcodes\nPHANTOM,Ghost,\n");
+    assert_eq!(published.status, 200, "{published:?}");
+    let soon = Instant::now();
+    until_confirmed(&gateway);
+    assert!(soon.elapsed() < Duration::from_secs(20), "it is called, and need not wait a minute");
+    assert_eq!(hub.gateway_at(SITE, ID)["problem"], json!(null));
 }
 
 #[test]

@@ -6,8 +6,12 @@ use serde_json::{Value, json};
 
 use super::pair::{ID, Pair, SITE, assert_same_entries};
 use crate::support::bodies::{count, many, one, reservation, rollback, to_lines, with};
+use crate::support::broker::Broker;
+use crate::support::gateway::Gateway;
 use crate::support::http::Http;
+use crate::support::hub::Hub;
 use crate::support::patience::until;
+use crate::support::postgres::Postgres;
 use crate::support::terminal::{Terminal, number};
 
 /// More than one page holds.
@@ -46,6 +50,36 @@ fn every_kind_of_movement_arrives_and_leads_to_the_same_stock() {
     assert_eq!(audited("expire"), (json!("for-3"), Value::Null));
     assert_eq!(held(&pair.hub.stock(a)), (89, 0));
     assert_eq!(held(&pair.hub.stock(b)), (45, 2));
+}
+
+#[test]
+fn what_a_rollback_undoes_is_known_at_the_hub() {
+    let (postgres, broker) = (Postgres::start(), Broker::start());
+    let hub = Hub::start_on(&postgres.url(), &broker.section());
+    let gateway = Gateway::start_with(&broker.section());
+    for pair in [Pair::start(), Pair { gateway, hub, broker }] {
+        let mut http = pair.gateway.http();
+        http.ok("restock", one("in", "A", 10));
+        http.ok("restock", one("twice", "A", 4));
+        http.ok("rollback", rollback("k1", "twice"));
+        http.ok("count", count("counted", "A", 7));
+        http.ok("rollback", rollback("k2", "counted"));
+        http.ok("deduct", one("sold", "A", 5));
+        http.ok("rollback", with(rollback("k3", "sold"), "lines", to_lines(&[("A", 2)])));
+        pair.assert_in_step();
+
+        let ledger = pair.hub.ledger(SITE, ID);
+        let undoing = ledger.iter().filter(|entry| entry["kind"] == "rollback");
+        let undone: Vec<_> = undoing.map(|entry| entry["undoes"].clone()).collect();
+        assert_eq!(undone, [Value::Null, json!("count"), Value::Null]);
+        let hub = pair.hub.http();
+        let demand = hub.get("/api/demand").json();
+        assert_eq!(demand["items"][0]["sold"], 3, "{demand}");
+        let balance = hub.get("/api/reconcile?all=true").json();
+        let figures = ["received", "adjusted", "deducted", "on_hand", "difference"];
+        let figures = figures.map(|name| balance["items"][0][name].as_i64().unwrap());
+        assert_eq!(figures, [10, 0, 3, 7, 0]);
+    }
 }
 
 #[test]
@@ -225,8 +259,8 @@ fn the_hub_refuses_with_the_error_format_of_the_gateway() {
 
 #[test]
 fn a_hub_without_gateways_has_empty_books_that_balance() {
-    let broker = crate::support::broker::Broker::start();
-    let hub = crate::support::hub::Hub::start(&broker);
+    let broker = Broker::start();
+    let hub = Hub::start(&broker);
 
     assert_eq!(hub.http().get("/api/gateways").json(), json!({"items": [], "next": null}));
     assert_eq!(hub.http().get("/api/stock").json(), json!({"items": [], "next": null}));

@@ -36,6 +36,7 @@ mod gateways;
 mod grpc;
 mod hub;
 mod link;
+mod months;
 mod orders;
 mod outages;
 mod pair;

@@ -83,7 +83,7 @@ fn a_reservation_holds_units_of_the_pool_until_it_is_committed_or_released() {
         );
         http.post("/api/reservations", &one("r1", "A", 4)).refused("idempotency_conflict");
         let from = |place: &str| with(one("r3", "B", 1), "from", place);
-        http.post("/api/reservations", &from("anywhere")).refused("bad_request");
+        http.post("/api/reservations", &from("nowhere")).refused("bad_request");
         http.post("/api/reservations", &from("pool")).refused("insufficient_stock");
         let chosen =
             |id: &str| with(with(one(id, "B", 1), "prefer", json!(["wh-01"])), "wait_ms", 5);
@@ -106,6 +106,10 @@ fn a_reservation_holds_units_of_the_pool_until_it_is_committed_or_released() {
         let longer = json!({"request_id": "x1", "ttl_s": 1200});
         let extended = done(&http.post("/api/reservations/r1/extend", &longer));
         assert!(extended["expires_at"].as_str() > listed["items"][0]["expires_at"].as_str());
+        for _ in 0..50 {
+            let told = done(&http.get("/api/reservations/r1"));
+            assert_eq!(told["expires_at"], extended["expires_at"], "the same moment");
+        }
 
         // The last box takes a part, and what is left is given back.
         let last = json!({"request_id": "b2", "lines": [{"sku": "B", "quantity": 2}]});
@@ -203,7 +207,9 @@ fn a_sale_is_given_back_in_parts_and_never_more_than_was_sold() {
         assert_eq!(pool(&hub, "A"), [10, 0, 10]);
         http.post("/api/rollback", &rollback("k4", "s1")).refused("exceeds_deduction");
         http.post("/api/rollback", &rollback("k5", "k1")).refused("unknown_request");
-        http.post("/api/rollback", &rollback("k6", "nothing")).refused("unknown_request");
+        let nothing = http.post("/api/rollback", &rollback("k6", "nothing"));
+        let nothing = nothing.refused("unknown_request");
+        assert!(nothing["message"].as_str().unwrap().contains("sale, commit or receipt"));
         http.post("/api/rollback", &json!({"request_id": "k7"})).refused("bad_request");
         done(&http.post("/api/rollback", &rollback("k8", "po")));
         assert_eq!(pool(&hub, "A"), [0, 0, 0], "a receipt is undone as far as it is there");
@@ -211,6 +217,24 @@ fn a_sale_is_given_back_in_parts_and_never_more_than_was_sold() {
         let damaged = entries.as_array().unwrap().iter().find(|it| it["reason"] == "damaged");
         assert_eq!(damaged.unwrap()["order_id"], "o1", "a rollback belongs to the order");
         assert_balanced(&hub);
+    });
+}
+
+#[test]
+fn a_rollback_lowers_what_it_undoes_in_the_balance() {
+    on_both(|store| {
+        let hub = on(store);
+        let http = hub.http();
+        receive(&http, "po", &[("A", 10)]);
+        receive(&http, "twice", &[("A", 4)]);
+        done(&http.post("/api/deduct", &one("s", "A", 6)));
+        done(&http.post("/api/rollback", &rollback("k1", "twice")));
+        let part = with(rollback("k2", "s"), "lines", json!([{"sku": "A", "quantity": 2}]));
+        done(&http.post("/api/rollback", &part));
+        let balance = done(&http.get("/api/reconcile?all=true"));
+        let figures = ["received", "adjusted", "deducted", "unallotted", "difference"];
+        let figures = figures.map(|name| balance["items"][0][name].as_i64().unwrap());
+        assert_eq!((figures, &balance["balanced"]), ([10, 0, 4, 6, 0], &json!(true)));
     });
 }
 

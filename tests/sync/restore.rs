@@ -190,6 +190,32 @@ fn a_database_moved_aside_earlier_is_not_restored() {
     assert!(refused.stderr.contains("is gone"), "{}", refused.stderr);
 }
 
+/// Read with it, the database that was moved aside earlier would be a mixture of both.
+#[test]
+fn the_log_of_a_removed_database_is_not_put_beside_another_one() {
+    let mut gateway = Gateway::stocked(&[("A", 100)]);
+    let backup = gateway.backup();
+    gateway.terminate();
+    restored(&gateway, &["--empty"]);
+    let earlier = kept(&gateway);
+    gateway.launch();
+    gateway.http().ok("restock", one("in", "A", 1));
+    gateway.kill9();
+    fs::remove_file(gateway.database()).unwrap();
+
+    let refused = restore(&gateway, &["--from-damaged"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.output());
+    assert!(refused.stderr.contains("is gone"), "{}", refused.stderr);
+    let told = restored(&gateway, &["--from", backup.to_str().unwrap()]);
+    let log = kept(&gateway).into_iter().find(|name| !earlier.contains(name)).unwrap();
+    assert!(told.contains("the log that it has left is kept in") && told.contains(&log), "{told}");
+    for (directory, has_log) in [(&earlier[0], false), (&log, true)] {
+        let file = gateway.data_dir().join(directory).join("stockgate.db-wal");
+        assert_eq!(file.exists(), has_log, "{directory}");
+    }
+    gateway.launch();
+}
+
 #[test]
 fn entries_missing_at_both_ends_of_a_ledger_are_counted() {
     let mut gateway = Gateway::stocked(&[("A", 100)]);

@@ -152,22 +152,52 @@ fn the_event_that_is_refused_is_found_among_many_with_few_requests() {
     assert_eq!(sink(&hub, "erp")["set_aside"], 1);
 }
 
-/// An event that is tried again holds up nothing, whatever is answered.
-#[test]
-fn a_sink_goes_on_though_an_event_that_is_tried_again_finds_it_unavailable() {
+/// A receiver that has refused the first of two events, which is set aside.
+fn with_a_dead_letter() -> (Broker, Receiver, Hub, Gateway) {
     let (broker, erp) = (Broker::start(), Receiver::start());
     erp.state().poison = Some("s1".into());
     let hub = hub_with(&broker, &erp.section("erp", "give_up_s = 1\n"));
     let gateway = Gateway::stocked_with(&broker.section(), &[("A", 100)]);
     deduct(&gateway, &["s1", "s2"]);
     until("one is set aside", || sink(&hub, "erp")["set_aside"] == 1);
+    (broker, erp, hub, gateway)
+}
+
+/// An event that is tried again holds up nothing, whatever is answered.
+#[test]
+fn a_sink_goes_on_though_an_event_that_is_tried_again_finds_it_unavailable() {
+    let (_broker, erp, hub, gateway) = with_a_dead_letter();
     erp.state().poison_status = Some(500);
     hub.http().post("/api/sinks/erp/retry", &json!({}));
-    until("it was tried", || sink(&hub, "erp")["aside"][0]["retrying"] == false);
-    let of = sink(&hub, "erp");
-    assert_eq!(of["aside"][0]["error"], "it answered 500 Internal Server Error", "{of}");
+    let said = "it answered 500 Internal Server Error";
+    until("it was tried", || sink(&hub, "erp")["aside"][0]["error"] == said);
     deduct(&gateway, &["s3"]);
     until("the sink goes on", || erp.state().events.len() == 3);
+    // That says nothing of the event, so it is tried again, with pauses.
+    assert_eq!(sink(&hub, "erp")["aside"][0]["retrying"], true);
+    let tries = erp.state().headers.len();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(erp.state().headers.len() - tries < 8, "the pauses grow");
+    erp.state().poison = None;
+    until("it is taken", || sink(&hub, "erp")["set_aside"] == 0);
+    assert_eq!(erp.state().events.last().unwrap()["request_id"], "s1");
+}
+
+#[test]
+fn a_dead_letter_is_tried_until_a_sink_that_is_down_is_back() {
+    let (_broker, erp, hub, _gateway) = with_a_dead_letter();
+    let refused = {
+        let mut state = erp.state();
+        (state.poison, state.status) = (None, Some(503));
+        state.refused
+    };
+    hub.http().post("/api/sinks/erp/retry", &json!({}));
+    until("it was tried", || erp.state().refused > refused);
+    throughout(Duration::from_secs(1), || {
+        assert_eq!(sink(&hub, "erp")["aside"][0]["retrying"], true);
+    });
+    erp.state().status = None;
+    until("it is taken", || sink(&hub, "erp")["set_aside"] == 0);
 }
 
 /// The worker hears of the request from its client and from the books.

@@ -85,7 +85,9 @@ fn sent_down(limit: &str) -> usize {
 /// gateway, unless it is the hub's own connection that is closed.
 fn assert_named_at_the_hub(hub: &Hub, is_logged: bool) {
     until("the record of the gateway names it", || {
-        hub.gateway_at(SITE, ID)["problem"].as_str().is_some_and(|why| why.contains(WORDS))
+        let problem = hub.gateway_at(SITE, ID)["problem"].take();
+        let names_it = |why: &str| why.contains(&format!("between it and the hub {WORDS}"));
+        problem.as_str().is_some_and(names_it)
     });
     assert_eq!(hub.gateway_at(SITE, ID)["drift"], false, "its stock is right");
     assert!(hub.http().metric("stockgate_hub_frame_lost_bytes") > 960);

@@ -1,12 +1,18 @@
-//! Several workers on the same books, with a shared subscription at the broker.
+//! Several workers on the same books, which share the frames without being told to.
+#![allow(clippy::print_stdout, reason = "it names the time that was taken")]
+
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::pair::{assert_balanced, assert_same_books, until_confirmed};
-use crate::support::broker::Broker;
+use crate::support::bodies::{one, with};
+use crate::support::broker::{Broker, section};
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
+use crate::support::patience::{throughout, until, until_within};
 use crate::support::postgres::Postgres;
+use crate::support::process::free_port;
 use crate::support::terminal::Terminal;
 
 const GATEWAYS: [&str; 3] = ["gw-01", "gw-02", "gw-03"];
@@ -17,13 +23,72 @@ fn workers_share_the_frames_and_the_books() {
     assert_workers_share(&postgres.url());
 }
 
+#[test]
+fn workers_that_start_together_make_the_books_once() {
+    let postgres = Postgres::start();
+    let names = ["hub-1", "hub-2", "hub-3"];
+    let mut workers =
+        names.map(|name| Hub::prepare_on(&postgres.url(), &format!("worker = \"{name}\"\n")));
+    workers.iter_mut().for_each(Hub::spawn);
+    for worker in &workers {
+        let is_ready = || {
+            let answer = worker.http().try_send("GET", "/readyz", None);
+            answer.is_ok_and(|answer| answer.status == 200)
+        };
+        until("each worker is ready", is_ready);
+    }
+    let books =
+        workers.each_ref().map(|worker| worker.http().get("/api/status").json()["books"].clone());
+    assert!(books.iter().all(|id| *id == books[0]), "{books:?}");
+}
+
+/// A test hub on the broker of another one: neither takes frames, or the connection, from the other.
+#[test]
+fn workers_of_other_books_take_nothing_from_a_hub_on_the_same_broker() {
+    let (broker, postgres, others) = (Broker::start(), Postgres::start(), Postgres::start());
+    let section = format!("worker = \"hub-1\"\n{}", broker.section());
+    let hub = Hub::start_on(&postgres.url(), &section);
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 100)]);
+    until_confirmed(&gateway);
+    let other = Hub::start_on(&others.url(), &section);
+    for n in 0..20 {
+        gateway.http().ok("deduct", one(&format!("r{n}"), "A", 1));
+        until_within(Duration::from_secs(2), "the hub confirms each at once", || {
+            gateway.http().get("/api/status").json()["sync"]["pending"] == 0
+        });
+    }
+    assert_eq!(other.http().get("/api/stock").json()["items"], json!([]), "it has no books of it");
+    for hub in [&hub, &other] {
+        assert_eq!(hub.http().get("/readyz").status, 200);
+    }
+    assert_balanced(&hub);
+}
+
+#[test]
+fn a_worker_that_hangs_stops_no_gateway_for_long() {
+    let (broker, postgres) = (Broker::start(), Postgres::start());
+    let worker = |name: &str| {
+        Hub::start_on(&postgres.url(), &format!("worker = \"{name}\"\n{}", broker.section()))
+    };
+    let (one, other) = (worker("hub-1"), worker("hub-2"));
+    let gateways: Vec<Gateway> =
+        GATEWAYS.iter().map(|id| Gateway::named("wh-01", id, &broker.section())).collect();
+    trade(&gateways, "before");
+    other.pause();
+    let began = Instant::now();
+    trade(&gateways, "after");
+    println!("all is confirmed {:?} after a worker was stopped", began.elapsed());
+    // Until Mosquitto gives it up, and the next greeting of a gateway.
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+    other.resume();
+    assert_balanced(&one);
+}
+
 /// Runs two workers on the books at this address, of which one is killed.
 pub(super) fn assert_workers_share(store: &str) {
     let broker = Broker::start();
-    let worker = |name: &str| {
-        let keys = format!("worker = \"{name}\"\nsubscription = \"shared\"\n{}", broker.section());
-        Hub::start_on(store, &keys)
-    };
+    let worker =
+        |name: &str| Hub::start_on(store, &format!("worker = \"{name}\"\n{}", broker.section()));
     let (one, mut other) = (worker("hub-1"), worker("hub-2"));
     let gateways: Vec<Gateway> =
         GATEWAYS.iter().map(|id| Gateway::named("wh-01", id, &broker.section())).collect();
@@ -38,6 +103,31 @@ pub(super) fn assert_workers_share(store: &str) {
         assert_same_books(gateway, &one, "wh-01", id);
     }
     assert_balanced(&one);
+}
+
+/// One that starts, and one whose broker cannot be reached, know nothing of the gateways by themselves.
+#[test]
+fn a_worker_without_a_broker_leaves_the_gateways_online_that_another_one_hears() {
+    let (broker, postgres) = (Broker::start(), Postgres::start());
+    let keys = |name: &str, mqtt: &str| format!("worker = \"{name}\"\n{mqtt}");
+    let hub = Hub::start_on(&postgres.url(), &keys("hub-1", &broker.section()));
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 5)]);
+    until_confirmed(&gateway);
+    until("it is online", || hub.gateway().is_some_and(|it| it["online"] == true));
+    let nowhere = section(&format!("mqtt://127.0.0.1:{}", free_port()), &[]);
+    let mut other = Hub::prepare_on(&postgres.url(), &keys("hub-2", &nowhere));
+    other.spawn();
+    other.wait_until_logged(0, &["the link is down"]);
+    throughout(Duration::from_secs(3), || {
+        assert_eq!(hub.http().get("/api/status").json()["online"], 1);
+    });
+    let order = with(with(one("s1", "A", 2), "from", "anywhere"), "wait_ms", 10_000);
+    let answer = hub.http().post("/api/deduct", &order);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    until("none has heard it for long", || {
+        postgres.sql("UPDATE book SET last_seen_ms = last_seen_ms - 150000");
+        hub.gateway().unwrap()["online"] == false
+    });
 }
 
 /// Each gateway makes many small movements, so that many frames are in flight at once.

@@ -5,55 +5,121 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::hex;
-use crate::net::json::{CheckpointJson, EntryJson};
+use crate::net::json::{CheckpointJson, EntryJson, json};
 use crate::stock::{
     Actor, Cause, Chain, Day, Decimals, Entry, Kind, Lot, OptionalTrace, Origin, Posted, Reason,
-    RequestId, Seq, Serial, SignedPosition, Sku, Trace,
+    RequestId, Seq, Serial, SignedPosition, Sku, Trace, is_name,
 };
 
 /// The version of the format.
 const VERSION: u32 = 1;
 
 /// The first line: whose ledger it is, and where the export begins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct HeadJson {
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) origin: Origin,
+    /// The key that has signed something in the export, if anything is signed.
+    pub(super) key: Option<[u8; 32]>,
+    /// Older entries, up to here, were removed because they were old and the hub has them.
+    pub(super) pruned: Seq,
+    /// The position before the first entry, and the chain there.
+    pub(super) start: (Seq, Chain),
+}
+
+#[derive(Serialize)]
+struct HeadJson<'a> {
     stockgate_export: u32,
-    site: String,
-    gateway: String,
-    epoch: String,
-    /// The device's public key; `null` if nothing is signed.
-    pub(super) public_key: Option<String>,
-    /// The position before the first entry …
-    pub(super) after: Seq,
-    /// … and the chain there.
+    site: &'a str,
+    gateway: &'a str,
+    epoch: Uuid,
+    public_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pruned: Option<Seq>,
+    after: Seq,
     chain: String,
 }
 
-impl HeadJson {
-    pub(super) fn new(
-        origin: &Origin,
-        key: Option<[u8; 32]>,
-        (after, chain): (Seq, Chain),
-    ) -> Self {
-        Self {
+impl Head {
+    pub(super) fn line(&self) -> String {
+        json(&self.json())
+    }
+
+    fn json(&self) -> HeadJson<'_> {
+        HeadJson {
             stockgate_export: VERSION,
-            site: origin.site.clone(),
-            gateway: origin.gateway.clone(),
-            epoch: origin.epoch.to_string(),
-            public_key: key.map(|key| hex::encode(&key)),
-            after,
-            chain: hex::encode(&chain.to_bytes()),
+            site: &self.origin.site,
+            gateway: &self.origin.gateway,
+            epoch: self.origin.epoch,
+            public_key: self.key.map(|key| hex::encode(&key)),
+            pruned: Some(self.pruned).filter(|pruned| *pruned > 0),
+            after: self.start.0,
+            chain: hex::encode(&self.start.1.to_bytes()),
         }
     }
 
-    pub(super) fn origin(&self) -> Option<Origin> {
-        let (site, gateway) = (self.site.clone(), self.gateway.clone());
-        let is_known = self.stockgate_export == VERSION;
-        Some(Origin { site, gateway, epoch: self.epoch.parse::<Uuid>().ok()? }).filter(|_| is_known)
+    /// Reads a head that is exactly as one is written.
+    pub(super) fn read(line: &Value) -> Result<Self, &'static str> {
+        match line.get("stockgate_export").map(Value::as_u64) {
+            None => Err("the first line is not the head of an export"),
+            Some(version) if version != Some(VERSION.into()) => {
+                Err("its export has a version that this program does not know: use a newer one")
+            }
+            Some(_) => {
+                let head = Self::parse(line).filter(|head| is_same(line, &head.json()));
+                let head = head.ok_or("the head of the export is damaged")?;
+                match head.pruned > head.start.0 {
+                    true => Err("entries are there that were removed as old, its head says"),
+                    false => Ok(head),
+                }
+            }
+        }
     }
 
-    pub(super) fn chain(&self) -> Option<Chain> {
-        Some(Chain::from_bytes(hex::decode(&self.chain)?))
+    fn parse(line: &Value) -> Option<Self> {
+        let text = |name: &str| line.get(name).and_then(Value::as_str);
+        let number = |name: &str| line.get(name).and_then(Value::as_u64);
+        let (site, gateway): (String, String) = (text("site")?.into(), text("gateway")?.into());
+        // The hub's own ledger is of no gateway.
+        let has_owner = is_name(&site) && is_name(&gateway);
+        let origin = Origin { site, gateway, epoch: text("epoch")?.parse().ok()? };
+        let key = match text("public_key") {
+            Some(key) => Some(hex::decode(key)?),
+            None => None,
+        };
+        let start = (number("after")?, Chain::from_bytes(hex::decode(text("chain")?)?));
+        let head = Self { origin, key, pruned: number("pruned").unwrap_or(0), start };
+        let is_in_range = i64::try_from(start.0).is_ok();
+        let is_of_hub = (head.origin.site.as_str(), head.origin.gateway.as_str()) == ("", "");
+        ((has_owner || is_of_hub) && is_in_range).then_some(head)
+    }
+}
+
+/// Whether a line is exactly what is written for this.
+pub(super) fn is_same(line: &Value, written: &impl Serialize) -> bool {
+    serde_json::to_value(written).is_ok_and(|written| written == *line)
+}
+
+/// Whether a line has a name twice, of which only the last one would be read: JSON has one colon
+/// outside of texts for each name.
+pub(super) fn repeats_a_name(line: &str, value: &Value) -> bool {
+    let (mut colons, mut in_text, mut is_escaped) = (0, false, false);
+    for byte in line.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => in_text = !in_text,
+            b':' if !in_text => colons += 1,
+            _ => {}
+        }
+    }
+    colons != count_names(value)
+}
+
+fn count_names(value: &Value) -> usize {
+    match value {
+        Value::Object(fields) => fields.len() + fields.values().map(count_names).sum::<usize>(),
+        Value::Array(items) => items.iter().map(count_names).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
     }
 }
 
@@ -88,15 +154,15 @@ pub(super) fn chain_of_entry(
         Chain::Sha256(_) => before.upgraded(last),
     };
     let chain = before.with(&entry);
-    let again = serde_json::to_value(ExportedEntry::new(origin, &entry, chain));
-    (again.ok().as_ref() == Some(line)).then_some(chain)
+    is_same(line, &ExportedEntry::new(origin, &entry, chain)).then_some(chain)
 }
 
 /// Reads the line of an entry. Fields that say something twice are not looked at here.
 fn read_entry(line: &Value) -> Option<Posted> {
     let text = |name: &str| line.get(name).and_then(Value::as_str);
     let number = |name: &str| line.get(name).and_then(Value::as_i64);
-    let kind = Kind::ALL.into_iter().find(|kind| Some(kind.as_str()) == text("kind"))?;
+    let said = (text("kind"), text("undoes"));
+    let kind = Kind::ALL.into_iter().find(|kind| (Some(kind.as_str()), kind.undoes()) == said)?;
     let order_id = text("order_id").map(crate::stock::OrderId::parse).transpose().ok()?;
     let (cause, trace) = read_said(line)?;
     let entry = Entry {
@@ -141,7 +207,14 @@ impl CheckpointLine {
         Self { checkpoint: CheckpointJson::new(signed) }
     }
 
+    /// What was signed. A file from the hub says more than the line of an export.
     pub(super) fn signed(&self) -> Option<SignedPosition> {
-        self.checkpoint.signed()
+        self.checkpoint.signed().filter(|signed| i64::try_from(signed.seq).is_ok())
+    }
+
+    /// Reads a line that is exactly as one is written.
+    pub(super) fn read(line: &Value) -> Option<SignedPosition> {
+        let signed = Self::deserialize(line).ok()?.signed()?;
+        is_same(line, &Self::new(&signed)).then_some(signed)
     }
 }

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::format::read_said;
+use super::format::{is_same, read_said};
 use crate::hex;
 use crate::hub::MovementJson;
 use crate::hub::core::{EnteredMovement, Movement, MovementKind};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Chain, Decimals, OrderId, Origin, RequestId, Seq, Sku};
+use crate::stock::{Chain, Decimals, OrderId, Origin, RequestId, Seq, Sku, is_name};
 
 /// The line of a movement: as the hub shows it, with what the chain needs exactly.
 #[derive(Serialize)]
@@ -32,13 +32,12 @@ impl<'a> ExportedMovement<'a> {
 /// The chain after the movement of a line, if the line is exactly what is written for it.
 pub(super) fn chain_of_movement(
     origin: &Origin,
-    (_, before): (Seq, Chain),
+    (last, before): (Seq, Chain),
     line: &Value,
 ) -> Option<Chain> {
     let entered = read_movement(line)?;
-    let chain = Chain::Sha256(entered.chained(&before.to_bytes()));
-    let again = serde_json::to_value(ExportedMovement::new(origin, &entered, chain));
-    (again.ok().as_ref() == Some(line)).then_some(chain)
+    let chain = Chain::Sha256(entered.chained(&before.upgraded(last).to_bytes()));
+    is_same(line, &ExportedMovement::new(origin, &entered, chain)).then_some(chain)
 }
 
 fn read_movement(line: &Value) -> Option<EnteredMovement> {
@@ -46,6 +45,9 @@ fn read_movement(line: &Value) -> Option<EnteredMovement> {
     let number = |name: &str| line.get(name).and_then(Value::as_i64);
     let (cause, trace) = read_said(line)?;
     let gateway = text("site").zip(text("gateway"));
+    if gateway.is_some_and(|(site, gateway)| !is_name(site) || !is_name(gateway)) {
+        return None;
+    }
     let movement = Movement {
         kind: MovementKind::of_name(text("kind")?)?,
         sku: Sku::parse(text("sku")?).ok()?,

@@ -255,7 +255,8 @@ async fn compare(gateway: &Gateway, hub: &Hub) -> anyhow::Result<()> {
         .map(|(sku, item)| (sku.to_string(), (item.on_hand, item.reserved)))
         .collect();
     let differing = differing(&at_gateway, &at_hub);
-    let balanced = hub.reader.reconcile().await?.is_some_and(|found| found.balanced);
+    let balanced =
+        hub.reader.reconcile().await?.is_some_and(|found| found.balanced && !found.drifts());
     if differing > 0 || !balanced {
         bail!("the books differ in {differing} SKUs, reconcile says balanced: {balanced}");
     }

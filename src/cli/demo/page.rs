@@ -130,3 +130,23 @@ impl Floor {
 fn unknown() -> Problem {
     Problem::new(Code::NotFound, "there is nothing here; the demo's page is at /".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_for_trying_it_by_hand_uses_goods_that_are_shown() {
+        let text = include_str!("../../../docs/TERMINALS.md");
+        let (_, script) = text.split_once("**Five minutes by hand.**").unwrap();
+        let (script, _) = script.split_once("\n## ").unwrap();
+        let named: Vec<_> =
+            script.match_indices("SKU-").map(|(at, _)| &script[at..at + sku(0).len()]).collect();
+        assert!(!named.is_empty());
+        for named in named {
+            let number = SHOWN.into_iter().find(|number| sku(*number) == named);
+            let number = number.unwrap_or_else(|| panic!("{named} is not shown"));
+            assert!(script.contains(&goods::name(number)), "{named} has a name");
+        }
+    }
+}

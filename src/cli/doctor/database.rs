@@ -7,11 +7,12 @@ use rusqlite::Connection;
 
 use super::report::{Check, Report};
 use crate::config::GatewayConfig;
+use crate::process::signing_key::SigningKey;
 use crate::stock::{Checks, Digest, Item, Origin, Posted, Seq, Sku, Stock};
 use crate::store::{
-    HighWaterMark, LedgerChunk, Repair, StoreError, check_owner, examine as examine_rows,
-    load_stock, open_file_read_only, open_with_high_water_mark, read_end, read_identity,
-    schema_version,
+    DEVICE_KEY_FILE, HighWaterMark, LedgerChunk, Repair, StoreError, check_owner,
+    examine as examine_rows, last_signed, load_stock, open_file_read_only,
+    open_with_high_water_mark, read_end, read_identity, schema_version,
 };
 
 const KEEP: &str = "keep a copy of the data directory before anything else; then stop the gateway and bring the database back with `stockgate restore --from-damaged --data-dir DIR`, or with --from and a backup; the hub's books hold what was confirmed";
@@ -22,6 +23,7 @@ const OUT_OF_REACH: &str = "it is not known to be damaged: let the gateway's acc
 /// belongs to the configuration, if one is given.
 pub(super) fn examine(report: &mut Report, data_dir: &Path, config: Option<&GatewayConfig>) {
     let examined = open_with_high_water_mark(data_dir).and_then(|(db, high_water_mark)| {
+        compare_key(report, data_dir, &db)?;
         Examination { report, high_water_mark: Some(high_water_mark), config }.examine(&db)
     });
     tell(report, examined);
@@ -45,6 +47,22 @@ fn tell(report: &mut Report, examined: Result<(), StoreError>) {
         };
         report.wrong(Check::Database, error, next);
     }
+}
+
+/// Compares the key of the device, if it can be read, with the one that has signed last: a gateway signs
+/// with whatever key there is.
+fn compare_key(report: &mut Report, data_dir: &Path, db: &Connection) -> Result<(), StoreError> {
+    let path = data_dir.join(DEVICE_KEY_FILE);
+    let Ok(key) = SigningKey::read(&path) else { return Ok(()) };
+    if last_signed(db)?.is_some_and(|(_, signed_with)| signed_with != key.public()) {
+        let told = format!("{} is another key than the one that has signed last", path.display());
+        report.note(
+            Check::Database,
+            told,
+            "if nobody has replaced it, put it back from a copy; otherwise accept it at the hub",
+        );
+    }
+    Ok(())
 }
 
 /// What to compare a database with, and where to report it.

@@ -1,6 +1,7 @@
 //! The doctor's checks of the machine: free space, file permissions and the clock.
 
 use std::fs::{self, Metadata};
+use std::io::ErrorKind;
 use std::iter;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -11,10 +12,11 @@ use rustix::io::Errno;
 use super::report::{Check, Report};
 use crate::clock::{is_believable, is_unset, rfc3339, wall_ms};
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
+use crate::process::signing_key::SigningKey;
 use crate::sizes::Bytes;
 use crate::store::{
-    DATABASE_FILE, FreeSpace, HIGH_WATER_MARK_FILE, LINK_FILE, LOCK_FILE, RESERVE_FILE,
-    free_pages_bytes, open_read_only,
+    DATABASE_FILE, DEVICE_KEY_FILE, FreeSpace, HIGH_WATER_MARK_FILE, LINK_FILE, LOCK_FILE,
+    RESERVE_FILE, free_pages_bytes, open_read_only,
 };
 
 /// Free space below this is reported as low.
@@ -100,6 +102,30 @@ pub(super) fn permissions(report: &mut Report, data_dir: &Path) {
     if directory.mode() & 0o005 != 0 && files.iter().any(is_open) {
         let message = format!("every account on this machine can read {}", data_dir.display());
         report.note(Check::Permissions, message, "chmod 700, as the unit does");
+    }
+}
+
+/// Checks the key that signs the ledger: without it, the gateway works and proves nothing. If there is
+/// no file, the next start makes one, or the service manager has the key.
+pub(super) fn key(report: &mut Report, data_dir: &Path) {
+    let (path, check) = (data_dir.join(DEVICE_KEY_FILE), Check::Key);
+    let (Ok(file), Ok(directory)) = (fs::metadata(&path), fs::metadata(data_dir)) else { return };
+    let shown = path.display();
+    if file.uid() != directory.uid() || file.mode() & 0o400 == 0 {
+        let message = format!("{shown} is not the gateway's own to read: its ledger is not signed");
+        let next = "chown it to the owner of the directory, chmod 600, then restart the gateway";
+        return report.wrong(check, message, next);
+    }
+    match SigningKey::read(&path) {
+        Ok(_) => report.ok(check, format!("{shown} holds a key")),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let message = format!("{shown} cannot be looked at: {error}");
+            report.skipped(check, message, "run the doctor as the gateway's account, or as root");
+        }
+        Err(error) => {
+            let message = format!("the ledger is not signed: {error}");
+            report.wrong(check, message, "put back a copy of it; without one, move it away and restart the gateway, which makes a new key, and have the hub accept that");
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use self::reach::Silence;
 use self::report::{Check, Report};
 use super::tell;
 use crate::config::{self, GatewayConfig};
-use crate::protocol::topic::GatewayId;
+use crate::protocol::topic::{Channel, GatewayId};
 use crate::store::last_decided_at_ms;
 
 /// What to look at.
@@ -86,6 +86,7 @@ async fn visit(arguments: &DoctorArguments) -> Visit {
         locks::locks(&mut report, data_dir);
         machine::space(&mut report, data_dir);
         machine::permissions(&mut report, data_dir);
+        machine::key(&mut report, data_dir);
         machine::clock(&mut report, last_decided_at_ms(data_dir).ok().flatten());
     }
     if let Some(file) = &arguments.config {
@@ -114,7 +115,8 @@ impl Visit {
         };
         let gateway = GatewayId { site: config.site.clone(), gateway: config.id.clone() };
         reach::certificate(&mut self.report, mqtt);
-        reach::broker(&mut self.report, mqtt, Some(&gateway)).await;
+        let filters = [gateway.topic(Channel::Down)];
+        reach::broker(&mut self.report, mqtt, &filters, Some(&gateway)).await;
         reach::hub(&mut self.report, &self.status);
     }
 }

@@ -16,7 +16,7 @@ use crate::cli::{GatewayArguments, certificate_line};
 use crate::clock::wall_ms;
 use crate::config::{GatewayConfig, MqttConfig};
 use crate::net::mqtt::{Broker, BrokerEvent, LinkFailure, RAISE_THE_LIMIT};
-use crate::protocol::topic::{Channel, GatewayId, topic_filter};
+use crate::protocol::topic::GatewayId;
 
 /// The time limit for each of them but the broker.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -129,10 +129,12 @@ pub(in crate::cli) fn own_address(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-/// Connects to the broker once, with a client id of its own: the program's connection stays.
+/// Connects to the broker once, with a client id of its own: the program's connection stays. `filters`
+/// are what the program subscribes to.
 pub(in crate::cli) async fn broker(
     report: &mut Report,
     mqtt: &MqttConfig,
+    filters: &[String],
     gateway: Option<&GatewayId>,
 ) {
     let id = format!("doctor-{:08x}", fastrand::u32(..));
@@ -142,7 +144,7 @@ pub(in crate::cli) async fn broker(
         Ok(Some(BrokerEvent::Connected)) => {
             let how = if mqtt.url.tls { ", over TLS" } else { "" };
             report.ok(Check::Broker, format!("the broker {} accepts us{how}", broker.name));
-            subscriptions(report, &broker, &mut connection, &filters_of(gateway)).await;
+            subscriptions(report, &broker, &mut connection, filters).await;
             if let Some(gateway) = gateway {
                 probe(report, &mut connection, &gateway.probe_topic()).await;
             }
@@ -159,14 +161,6 @@ pub(in crate::cli) async fn broker(
             let error = broker.error(LinkFailure::Silent);
             report.wrong(Check::Broker, error.to_string(), error.next_step());
         }
-    }
-}
-
-/// What a gateway subscribes to, or the hub.
-fn filters_of(gateway: Option<&GatewayId>) -> Vec<String> {
-    match gateway {
-        Some(gateway) => vec![gateway.topic(Channel::Down)],
-        None => vec![topic_filter(Channel::Up), topic_filter(Channel::State)],
     }
 }
 

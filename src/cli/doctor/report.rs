@@ -20,6 +20,7 @@ pub(in crate::cli) enum Check {
     Locks,
     Space,
     Permissions,
+    Key,
     Clock,
     Gateway,
     Certificate,

@@ -14,6 +14,7 @@ use crate::hub::core::size_limit;
 use crate::hub::upkeep::{Examination, ServerFacts, examine};
 use crate::net::access::Role;
 use crate::net::mqtt::RAISE_THE_LIMIT;
+use crate::protocol::topic::{Channel, shared_filter, topic_filter};
 use crate::sizes::Bytes;
 use crate::store::FreeSpace;
 
@@ -70,7 +71,7 @@ async fn visit(file: Option<&Path>) -> Report {
     match &config.mqtt {
         Some(mqtt) => {
             reach::certificate(&mut report, mqtt);
-            reach::broker(&mut report, mqtt, None).await;
+            reach::broker(&mut report, mqtt, &filters(config.shared), None).await;
         }
         None => report.note(
             Check::Broker,
@@ -79,6 +80,13 @@ async fn visit(file: Option<&Path>) -> Report {
         ),
     }
     report
+}
+
+/// What the hub subscribes to. A group of our own gets copies of the frames that workers share.
+fn filters(shared: bool) -> [String; 2] {
+    let frames = topic_filter(Channel::Up);
+    let frames = if shared { shared_filter("stockgate-doctor", &frames) } else { frames };
+    [frames, topic_filter(Channel::State)]
 }
 
 /// Who may use the port, and whether others can listen.

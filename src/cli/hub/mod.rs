@@ -6,17 +6,21 @@ mod doctor;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use serde_json::Value;
 
 use super::manual::{self, Manual};
 use super::program::{Program, on_signal};
 use super::{examples, say, say_valid, token};
 use crate::config::{BookStore, HubConfig};
+use crate::hex;
 use crate::hub;
 use crate::process::reload::{self, Reload};
 use crate::process::{VERSION, logs, stop};
+use crate::protocol::envelope::FrameError;
 
 /// The program of this command line.
 const STOCKGATE_HUB: Program = Program("stockgate-hub");
@@ -78,7 +82,7 @@ enum Command {
     /// Print a captured frame as JSON
     #[command(after_help = examples::HUB_DECODE)]
     Decode {
-        /// A file that holds one frame
+        /// A file that holds one frame, as it is or in hexadecimal digits
         file: PathBuf,
     },
 }
@@ -88,7 +92,7 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { config } => run(config),
         Command::CheckConfig { config } => with_config(config.as_deref(), |config| {
-            say_valid(config.mqtt.and_then(|mqtt| mqtt.certificate));
+            say_valid(&STOCKGATE_HUB, config.mqtt.and_then(|mqtt| mqtt.certificate));
             Ok(())
         }),
         Command::Token { file } => STOCKGATE_HUB.ended(token::run(file.as_deref())),
@@ -133,7 +137,7 @@ fn run(config: Option<PathBuf>) -> ExitCode {
         on_signal(stopper);
         let load =
             move || HubConfig::load(file.as_deref()).map_err(|error| error.problems().to_vec());
-        let load = Box::new(load);
+        let load = Arc::new(load);
         hub::run(config, stop, Reload { hangups, load, set_log_level: logs::set_level }).await
     })
 }
@@ -180,7 +184,18 @@ fn with_books(
 fn decode(file: &Path) -> anyhow::Result<()> {
     let shown = file.display();
     let bytes = std::fs::read(file).with_context(|| format!("{shown} cannot be read"))?;
-    let json = hub::frame_json(&bytes).with_context(|| shown.to_string())?;
+    let json = captured(&bytes).with_context(|| shown.to_string())?;
     say(format!("{json:#}"));
     Ok(())
+}
+
+/// Decodes a frame as clients write it: as it is, with a line feed after it, or in hexadecimal digits.
+fn captured(bytes: &[u8]) -> Result<Value, FrameError> {
+    if let Some(bytes) = hex::decode_text(bytes) {
+        return hub::frame_json(&bytes);
+    }
+    hub::frame_json(bytes).or_else(|error| match bytes.strip_suffix(b"\n") {
+        Some(frame) => hub::frame_json(frame),
+        None => Err(error),
+    })
 }

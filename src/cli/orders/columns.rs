@@ -4,34 +4,44 @@ use std::str::FromStr;
 
 use anyhow::bail;
 
+/// The name of the column with orders, where none is given.
+const ORDER: &str = "order_id";
+/// The name of the column with times, where none is given.
+const AT: &str = "timestamp";
+
 /// The names of the columns in the header of the file. Letter case and the blanks around a name make
-/// no difference.
+/// no difference. A column whose name is given must be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Columns {
-    order: String,
+    order: Option<String>,
     sku: String,
     quantity: String,
-    at: String,
+    at: Option<String>,
     /// The request id of each row; without it, one is made of order and SKU.
     id: Option<String>,
 }
 
 impl Columns {
+    /// The name of the column with quantities.
+    pub(crate) fn quantity(&self) -> &str {
+        &self.quantity
+    }
+
     /// Whether the file has a column with request ids.
     pub(crate) fn has_ids(&self) -> bool {
         self.id.is_some()
+    }
+
+    /// These columns, and the one with times must be there.
+    pub(crate) fn with_times(mut self) -> Self {
+        self.at.get_or_insert_with(|| AT.into());
+        self
     }
 }
 
 impl Default for Columns {
     fn default() -> Self {
-        Self {
-            order: "order_id".into(),
-            sku: "sku".into(),
-            quantity: "quantity".into(),
-            at: "timestamp".into(),
-            id: None,
-        }
+        Self { order: None, sku: "sku".into(), quantity: "quantity".into(), at: None, id: None }
     }
 }
 
@@ -44,10 +54,10 @@ impl FromStr for Columns {
         for part in text.split(',') {
             let Some((key, name)) = part.split_once('=') else { return Err(wrong(part)) };
             let place = match key.trim() {
-                "order" => &mut columns.order,
+                "order" => columns.order.get_or_insert_default(),
                 "sku" => &mut columns.sku,
                 "quantity" => &mut columns.quantity,
-                "at" => &mut columns.at,
+                "at" => columns.at.get_or_insert_default(),
                 "id" => columns.id.get_or_insert_default(),
                 _ => return Err(wrong(part)),
             };
@@ -93,13 +103,16 @@ impl Places {
         };
         Ok(Self {
             count: header.len(),
-            order: match columns.id {
-                Some(_) => place(&columns.order)?,
-                None => Some(needed(&columns.order)?),
+            order: match (&columns.order, &columns.id) {
+                (None, Some(_)) => place(ORDER)?,
+                (name, _) => Some(needed(name.as_deref().unwrap_or(ORDER))?),
             },
             sku: needed(&columns.sku)?,
             quantity: needed(&columns.quantity)?,
-            at: place(&columns.at)?,
+            at: match &columns.at {
+                Some(name) => Some(needed(name)?),
+                None => place(AT)?,
+            },
             id: columns.id.as_deref().map(needed).transpose()?,
         })
     }
@@ -116,7 +129,10 @@ mod tests {
     #[test]
     fn columns_are_named_on_the_command_line() {
         let columns: Columns = "order=invoice, id = Line ".parse().unwrap();
-        assert_eq!((columns.order.as_str(), columns.id.as_deref()), ("invoice", Some("Line")));
+        assert_eq!(
+            (columns.order.as_deref(), columns.id.as_deref()),
+            (Some("invoice"), Some("Line"))
+        );
         assert!("order=a,colour=b".parse::<Columns>().is_err());
         assert!("order".parse::<Columns>().is_err());
     }
@@ -127,5 +143,20 @@ mod tests {
         assert!(Places::find(&header, &Columns::default()).is_err());
         let places = Places::find(&header, &"id=ID".parse().unwrap()).unwrap();
         assert_eq!((places.id, places.order), (Some(0), None));
+    }
+
+    #[test]
+    fn a_column_that_is_named_must_be_there() {
+        let header = ["order_id", "sku", "quantity", "id"].map(String::from);
+        let error =
+            |columns: Columns| Places::find(&header, &columns).map_err(|why| why.to_string());
+        assert!(error(Columns::default()).is_ok());
+        for (columns, name) in
+            [("at=nope", "nope"), ("at=timestamp", "timestamp"), ("id=id,order=A", "A")]
+        {
+            let why = error(columns.parse().unwrap()).unwrap_err();
+            assert!(why.contains(&format!("no column {name:?}")), "{columns}: {why}");
+        }
+        assert!(error(Columns::default().with_times()).unwrap_err().contains("timestamp"));
     }
 }

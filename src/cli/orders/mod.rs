@@ -1,6 +1,7 @@
 //! Order lines from a CSV file: plain, `.gz` or `.zst`.
 
 mod columns;
+mod dialect;
 mod quantity;
 mod records;
 mod row;
@@ -13,6 +14,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 pub(crate) use self::columns::Columns;
+pub(crate) use self::dialect::Dialect;
 pub(crate) use self::quantity::{Quantity, in_decimals};
 pub(crate) use self::row::{Movement, Row};
 
@@ -59,7 +61,7 @@ pub(crate) fn unpacked<'a>(
     file: impl BufRead + Send + 'a,
     extension: &str,
 ) -> Box<dyn Read + Send + 'a> {
-    match extension {
+    match extension.to_ascii_lowercase().as_str() {
         "gz" => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
         "zst" => Box::new(Frames::new(file)),
         _ => Box::new(file),
@@ -88,8 +90,9 @@ mod tests {
         let rows = read(CSV, &columns());
         let seen: Vec<_> = rows.iter().map(|row| (row.line, row.sku.as_str())).collect();
         assert_eq!(seen, [(2, "85123A"), (3, "x;y"), (4, "z")]);
-        assert_eq!(rows[0].at_ms, Some(1_291_191_960_000));
-        assert_eq!(rows[1].at_ms, None);
+        assert_eq!(rows[0].at_ms, Ok(Some(1_291_191_960_000)));
+        assert!(rows[1].at_ms.as_ref().unwrap_err().contains("\"soon\""), "{rows:?}");
+        assert_eq!(rows[2].at_ms, Ok(None));
         let wrong = |row: &Row| row.movement.as_ref().err().map(ToString::to_string);
         assert_eq!((wrong(&rows[0]), wrong(&rows[1])), (None, None));
         assert!(wrong(&rows[2]).unwrap().contains("\"1,5\""));
@@ -98,14 +101,20 @@ mod tests {
     #[test]
     fn compressed_files_are_recognized_by_their_suffix() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("orders.csv.gz");
-        let mut gz = flate2::write::GzEncoder::new(
-            File::create(&path).unwrap(),
-            flate2::Compression::default(),
-        );
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         gz.write_all(CSV.as_bytes()).unwrap();
-        gz.finish().unwrap();
-        assert_eq!(rows(&path, &columns()).unwrap().count(), 3);
+        let gz = gz.finish().unwrap();
+        let zst = ruzstd::encoding::compress_to_vec(
+            CSV.as_bytes(),
+            ruzstd::encoding::CompressionLevel::Fastest,
+        );
+        for (name, bytes) in
+            [("a.csv.gz", &gz), ("A.CSV.GZ", &gz), ("a.zst", &zst), ("A.ZST", &zst)]
+        {
+            let path = directory.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(rows(&path, &columns()).unwrap().count(), 3, "{name}");
+        }
     }
 
     #[test]

@@ -45,33 +45,48 @@ pub(super) struct Records<R> {
 
 impl<R: BufRead> Records<R> {
     /// Reads the first record, the names of the columns, and learns the delimiter from it: the one
-    /// under which `has_columns` finds what it needs, or else the one that makes the most cells.
+    /// under which `has_columns` finds what it needs, or else the one that makes the most cells. Blank
+    /// lines before it are skipped.
     ///
     /// # Errors
-    /// If the text is empty, or its first line is no CSV in UTF-8.
+    /// If the text is empty, or that line is no CSV in UTF-8 under any of them.
     pub(super) fn open(
         reader: R,
         has_columns: impl Fn(&[String]) -> bool,
     ) -> Result<(Self, Vec<String>), TextError> {
         let mut records = Self { reader, delimiter: ',', line: 0, failed: false };
-        let text = records.next_line()?.ok_or(TextError::Empty)?;
-        let text = text.strip_prefix(BOM).unwrap_or(&text);
+        let text = records.first_line()?;
         let mut best: Option<(char, Vec<String>)> = None;
+        let mut first_error = None;
         for delimiter in DELIMITERS {
-            let mut cells = Cells::new(delimiter);
-            cells.take(text, 1)?;
-            let cells = cells.finish()?;
-            if has_columns(&cells) {
-                records.delimiter = delimiter;
-                return Ok((records, cells));
-            }
-            if best.as_ref().is_none_or(|(_, most)| most.len() < cells.len()) {
-                best = Some((delimiter, cells));
+            match Cells::of(&text, records.line, delimiter) {
+                Ok(cells) if has_columns(&cells) => {
+                    records.delimiter = delimiter;
+                    return Ok((records, cells));
+                }
+                Ok(cells) if best.as_ref().is_none_or(|(_, most)| most.len() < cells.len()) => {
+                    best = Some((delimiter, cells));
+                }
+                Ok(_) => {}
+                Err(error) => first_error = first_error.or(Some(error)),
             }
         }
-        let (delimiter, cells) = best.expect("there are delimiters");
-        records.delimiter = delimiter;
-        Ok((records, cells))
+        // Under a delimiter that is not there, the line is one cell.
+        match (best.filter(|(_, cells)| cells.len() > 1 || first_error.is_none()), first_error) {
+            (Some((delimiter, cells)), _) => Ok((Self { delimiter, ..records }, cells)),
+            (None, error) => Err(error.unwrap_or(TextError::Empty)),
+        }
+    }
+
+    /// The first line that is not blank, without the byte order mark.
+    fn first_line(&mut self) -> Result<String, TextError> {
+        loop {
+            let text = self.next_line()?.ok_or(TextError::Empty)?;
+            let text = text.strip_prefix(BOM).unwrap_or(&text);
+            if !text.trim().is_empty() {
+                return Ok(text.to_owned());
+            }
+        }
     }
 
     /// The next line with its end; `None` after the last one.
@@ -157,6 +172,13 @@ impl Cells {
         Self { delimiter, done, cell, state, quote_line: 0 }
     }
 
+    /// The cells of one line.
+    fn of(text: &str, line: u64, delimiter: char) -> Result<Vec<String>, TextError> {
+        let mut cells = Self::new(delimiter);
+        cells.take(text, line)?;
+        cells.finish()
+    }
+
     /// Takes one line, with its end and its number.
     fn take(&mut self, text: &str, line: u64) -> Result<(), TextError> {
         let mut chars = text.chars().peekable();
@@ -218,6 +240,10 @@ mod tests {
             "\u{feff}a;b\r\n x y ; 1\r\n\r\n;\r\n",
             "a\tb\n\n\"x y\"\t1",
             "\"a\" , b \r\n \"x y\" ,1 ",
+            "\"a\";\"b\"\n\"x y\";\"1\"\n",
+            "\"a\"\t\"b\"\n\"x y\"\t\"1\"\n",
+            "\n \t\r\na,b\nx y,1",
+            "\u{feff}\r\na;b\nx y;1",
         ] {
             let (header, records) = read(text.as_bytes()).unwrap();
             assert_eq!(header, ["a", "b"], "{text:?}");
@@ -239,9 +265,11 @@ mod tests {
         assert_eq!(error(b"a,b\n1,\"2\n\",\"\n4\n"), "line 3: a quote is not closed");
         assert_eq!(error(b"a,b\n1,\"2\" 3\n"), "line 2: text follows a closing quote");
         assert_eq!(error(b"a,\"b\n"), "line 1: a quote is not closed");
+        assert_eq!(error(b"\n\"a\" b,c\n1,2\n"), "line 2: text follows a closing quote");
         assert!(error(b"a,b\n1,2\nCAF\xc9,4\n").starts_with("line 3 is no UTF-8"));
         assert!(error(b"\xff\xfea\0,\0b\0").starts_with("is UTF-16"));
         assert_eq!(error(b""), "is empty");
+        assert_eq!(error(b"\n\r\n"), "is empty");
         let swallowed = format!("a,b\n1,\"2\n{}", "3,4\n".repeat(RECORD_BYTES_MAX));
         assert!(error(swallowed.as_bytes()).starts_with("line 2: the row is over 64 KiB"));
     }

@@ -3,6 +3,7 @@
 use super::columns::Places;
 use super::quantity::Quantity;
 use super::records::Record;
+use crate::stock::ruined::{ruined, ruined_key};
 use crate::stock::{OrderId, RequestId, Sku};
 
 /// One order line, as it stands in the file.
@@ -13,8 +14,8 @@ pub(crate) struct Row {
     pub(crate) order: String,
     pub(crate) sku: String,
     pub(crate) quantity: String,
-    /// Milliseconds since 1970, if the file has a time that can be parsed.
-    pub(crate) at_ms: Option<i64>,
+    /// Milliseconds since 1970, if the row has a time, or why it cannot be read.
+    pub(crate) at_ms: Result<Option<i64>, String>,
     /// What it asks for, or why it cannot be used.
     pub(crate) movement: Result<Movement, String>,
 }
@@ -40,7 +41,7 @@ impl Row {
             order: order.into(),
             sku: sku.into(),
             quantity: quantity.into(),
-            at_ms: places.at.and_then(|at| time_ms(cell(at))),
+            at_ms: time_ms(places.at.map(cell).unwrap_or_default()),
             movement: check_cells(record, places)
                 .and_then(|()| movement(places.id.map(cell), order, sku, quantity)),
         }
@@ -60,6 +61,7 @@ fn check_cells(record: &Record, places: &Places) -> Result<(), String> {
 fn movement(id: Option<&str>, order: &str, sku: &str, quantity: &str) -> Result<Movement, String> {
     check_text("sku", sku)?;
     check_text("order", order)?;
+    check_text("id", id.unwrap_or_default())?;
     let order = match (order, id) {
         ("", Some(_)) => None,
         ("", None) => return Err("the order is missing, and there is no column with ids".into()),
@@ -77,34 +79,20 @@ fn movement(id: Option<&str>, order: &str, sku: &str, quantity: &str) -> Result<
 
 /// Refuses what a program on the way has ruined.
 fn check_text(name: &str, text: &str) -> Result<(), String> {
-    if text.contains(char::REPLACEMENT_CHARACTER) {
-        return Err(format!(
-            "{name}: {text:?} holds U+FFFD, which stands for a letter that was lost"
-        ));
+    match ruined(text).or_else(|| ruined_key(text)) {
+        Some(why) => Err(format!("{name}: {text:?} {why}")),
+        None => Ok(()),
     }
-    if is_scientific(text) {
-        return Err(format!("{name}: {text:?} is a number that a spreadsheet has rounded"));
-    }
-    Ok(())
 }
 
-/// Whether a text is a long number as spreadsheets show it: `8.51E+12`.
-fn is_scientific(text: &str) -> bool {
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    text.split_once("E+").is_some_and(|(mantissa, exponent)| {
-        let fraction = mantissa.split_once(['.', ',']);
-        let is_number = fraction.map_or_else(
-            || is_digits(mantissa),
-            |(whole, fraction)| is_digits(whole) && is_digits(fraction),
-        );
-        is_number && is_digits(exponent)
-    })
-}
-
-fn time_ms(text: &str) -> Option<i64> {
-    let time = humantime::parse_rfc3339_weak(text).ok()?;
-    let since_epoch = time.duration_since(std::time::UNIX_EPOCH).ok()?;
-    i64::try_from(since_epoch.as_millis()).ok()
+fn time_ms(text: &str) -> Result<Option<i64>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let time = humantime::parse_rfc3339_weak(text).ok();
+    let since_1970 = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let time_ms = since_1970.and_then(|since| i64::try_from(since.as_millis()).ok());
+    time_ms.map(Some).ok_or_else(|| format!("the time {text:?} is not like 2010-12-01T08:26:00Z"))
 }
 
 #[cfg(test)]
@@ -131,6 +119,13 @@ mod tests {
             (None, "A", "s", "", "quantity is missing"),
             (None, "A", "8.51E+12", "1", "spreadsheet"),
             (None, "8,5E+4", "s", "1", "spreadsheet"),
+            (None, "A", "4.00638e+12", "1", "scientific notation"),
+            (None, "A", "4006381333931.0", "1", "with decimals"),
+            (None, "536365.0", "s", "1", "order: \"536365.0\" is a number with decimals"),
+            (None, "A", "#N/A", "1", "error of a spreadsheet"),
+            (None, "A", "'401", "1", "mark for text"),
+            (None, "=\"401\"", "s", "1", "mark for text"),
+            (Some("5.36E+05"), "A", "s", "1", "id: \"5.36E+05\""),
             (None, "A", "CAF\u{fffd}", "1", "U+FFFD"),
             (None, "A", "a\nb", "1", "control"),
             (Some(""), "A", "s", "1", "id: must not be empty"),

@@ -12,9 +12,9 @@ pub(crate) struct ReplayArguments {
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) gateway: GatewayArguments,
-    /// Which columns to use: order=NAME,sku=NAME,quantity=NAME,at=NAME, and id=NAME if rows have
-    /// request ids of their own
-    #[arg(long, default_value = "order=order_id,sku=sku,quantity=quantity,at=timestamp")]
+    /// Which columns to use: order=NAME,sku=NAME,quantity=NAME, at=NAME for times (by default
+    /// timestamp, if it is there), and id=NAME if rows have request ids of their own
+    #[arg(long, default_value = "order=order_id,sku=sku,quantity=quantity")]
     pub(super) columns: Columns,
     /// Requests in flight at most
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -26,7 +26,7 @@ pub(crate) struct ReplayArguments {
     #[arg(long)]
     pub(super) seed_stock: bool,
     /// Follow the file's times, this many times faster; by default as fast as the gateway answers
-    #[arg(long)]
+    #[arg(long, value_parser = speed)]
     pub(super) speed: Option<f64>,
     /// Check the file and say what would be sent, without sending it
     #[arg(long)]
@@ -74,6 +74,12 @@ impl ReplayArguments {
     pub(super) fn all_rows(
         &self,
     ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Row>> + use<>> {
-        rows(&self.file, &self.columns)
+        let columns = self.columns.clone();
+        rows(&self.file, &if self.speed.is_some() { columns.with_times() } else { columns })
     }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed: &f64| speed.is_finite() && *speed > 0.0);
+    speed.ok_or_else(|| "must be a number over 0".into())
 }

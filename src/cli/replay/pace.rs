@@ -13,7 +13,6 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(speed: Option<f64>) -> Self {
-        let speed = speed.filter(|speed| speed.is_finite() && *speed > 0.0);
         Self { speed, first_at_ms: None, started: clock::instant() }
     }
 
@@ -21,7 +20,7 @@ impl Pace {
     pub(super) fn wait(&mut self, at_ms: Option<i64>) -> Option<Duration> {
         let (speed, at_ms) = (self.speed?, at_ms?);
         let since_first_ms = at_ms.saturating_sub(*self.first_at_ms.get_or_insert(at_ms)).max(0);
-        let due = Duration::from_secs_f64(since_first_ms as f64 / 1_000.0 / speed);
-        due.checked_sub(self.started.elapsed())
+        let due = Duration::try_from_secs_f64(since_first_ms as f64 / 1_000.0 / speed);
+        due.unwrap_or(Duration::MAX).checked_sub(self.started.elapsed())
     }
 }

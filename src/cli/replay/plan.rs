@@ -3,45 +3,103 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::anyhow;
 use serde_json::json;
 
 use super::arguments::ReplayArguments;
+use super::doubts::{invisible, of_skus};
 use crate::cli::client::Client;
-use crate::cli::orders::{Movement, Row};
-use crate::stock::Sku;
+use crate::cli::orders::{Dialect, Movement, Row};
+use crate::cli::program::Usage;
+use crate::stock::{Decimals, Sku};
+
+/// Orders with characters that nobody sees that are listed.
+const ORDERS_MAX: usize = 10;
 
 /// What the rows of a file need to know of each other, and of the gateway.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) rows: u64,
-    /// The decimals of the SKUs that the file has fractions of, or needs much of.
-    decimals: BTreeMap<Sku, u8>,
+    /// The SKUs, with the decimals of those that the file has fractions of, or needs much of.
+    decimals: BTreeMap<Sku, Option<u8>>,
+    /// Each SKU with the line where it is first named, in the order of the file.
+    skus: Vec<(u64, Sku)>,
+    /// What is doubtful in the file.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Plan {
     /// Reads the file, and asks the gateway for what it takes fractions of.
     ///
     /// # Errors
-    /// Names the line where the file cannot be read.
+    /// Names the line where the file cannot be read, or where a quantity may be another one.
     pub(super) async fn make(arguments: &ReplayArguments) -> anyhow::Result<Self> {
-        let mut plan = Self::default();
+        let (mut plan, mut dialect) = (Self::default(), Dialect::default());
         let limit = arguments.limit.unwrap_or(u64::MAX);
         for row in arguments.all_rows()? {
             let row = row?;
-            if plan.rows == limit {
-                continue;
-            }
-            plan.rows += 1;
-            if let Ok(movement) = row.movement
-                && movement.quantity.decimals() > 0
-            {
-                plan.decimals.insert(movement.sku, 0);
+            dialect.add(row.line, &row.quantity);
+            if plan.rows < limit {
+                plan.rows += 1;
+                plan.take(row);
             }
         }
-        if !plan.decimals.is_empty() {
-            plan.ask(&mut arguments.gateway.connect().await?).await?;
+        let (file, column) = (arguments.file.display(), arguments.columns.quantity());
+        dialect.check(column).map_err(|why| anyhow!("{file}: {why}"))?;
+        plan.warnings.extend(dialect.doubt(column));
+        if plan.decimals.values().any(Option::is_some) {
+            plan.learn(arguments).await?;
         }
         Ok(plan)
+    }
+
+    fn take(&mut self, row: Row) {
+        let Ok(Movement { sku, order, quantity, .. }) = row.movement else { return };
+        let hidden = order.as_ref().and_then(|order| invisible(order.as_str()));
+        if let Some(hidden) = hidden.filter(|_| self.warnings.len() < ORDERS_MAX) {
+            self.warnings.push(format!("line {}: the order {hidden}", row.line));
+        }
+        let decimals = (quantity.decimals() > 0).then_some(0);
+        match self.decimals.get_mut(&sku) {
+            Some(known) => *known = known.or(decimals),
+            None => {
+                self.skus.push((row.line, sku.clone()));
+                self.decimals.insert(sku, decimals);
+            }
+        }
+    }
+
+    /// Compares the SKUs with those of the gateway. That it does not say is doubtful, too.
+    ///
+    /// # Errors
+    /// If rows are to be sent, and the gateway cannot be reached.
+    pub(super) async fn compare_skus(&mut self, arguments: &ReplayArguments) -> anyhow::Result<()> {
+        let doubts = match arguments.gateway.connect().await {
+            Ok(mut client) => of_skus(&self.skus, arguments.seed_stock, &mut client).await,
+            Err(error) if is_left_out(arguments, &error) => Err(error),
+            Err(error) => return Err(error),
+        };
+        self.warnings.extend(doubts.unwrap_or_else(|why| {
+            vec![format!("the SKUs were not compared with those of the gateway: {why:#}")]
+        }));
+        Ok(())
+    }
+
+    /// Asks for the decimals. A dry run goes on without a gateway, and takes fractions as they are.
+    async fn learn(&mut self, arguments: &ReplayArguments) -> anyhow::Result<()> {
+        let asked = match arguments.gateway.connect().await {
+            Ok(mut client) => self.ask(&mut client).await,
+            Err(error) => Err(error),
+        };
+        match asked {
+            Err(error) if is_left_out(arguments, &error) => {
+                let decimals = self.decimals.values_mut().flatten();
+                decimals.for_each(|decimals| *decimals = Decimals::MOST.into());
+                self.warnings.push(format!("fractions are not checked: {error:#}"));
+                Ok(())
+            }
+            asked => asked,
+        }
     }
 
     /// Asks for the decimals of more SKUs, of which the file has whole numbers.
@@ -50,20 +108,24 @@ impl Plan {
         skus: impl Iterator<Item = &'a Sku>,
         client: &mut Client,
     ) -> anyhow::Result<()> {
-        self.decimals.extend(skus.map(|sku| (sku.clone(), 0)));
+        for sku in skus {
+            self.decimals.insert(sku.clone(), Some(0));
+        }
         self.ask(client).await
     }
 
     async fn ask(&mut self, client: &mut Client) -> anyhow::Result<()> {
         for (sku, decimals) in &mut self.decimals {
-            *decimals = decimals_of(client, sku).await?;
+            if let Some(decimals) = decimals {
+                *decimals = decimals_of(client, sku).await?;
+            }
         }
         Ok(())
     }
 
     /// The decimals of a SKU, as far as the file needs them.
     pub(super) fn decimals(&self, sku: &Sku) -> u8 {
-        self.decimals.get(sku).copied().unwrap_or(0)
+        self.decimals.get(sku).copied().flatten().unwrap_or(0)
     }
 
     /// What a row asks for.
@@ -82,6 +144,11 @@ impl Plan {
         }
         Ok(movement)
     }
+}
+
+/// Whether a replay goes on without the answer of the gateway.
+fn is_left_out(arguments: &ReplayArguments, error: &anyhow::Error) -> bool {
+    arguments.dry_run && !error.is::<Usage>()
 }
 
 /// The decimals of a SKU at the gateway; 0 if it is not known there.

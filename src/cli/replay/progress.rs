@@ -15,29 +15,31 @@ pub(super) struct Progress {
     total: u64,
     shown_at: Instant,
     is_terminal: bool,
-    is_drawn: bool,
 }
 
 impl Progress {
     /// Of this many rows.
     pub(super) fn of(total: u64) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
-        Self { total, shown_at: clock::instant(), is_terminal, is_drawn: false }
+        Self { total, shown_at: clock::instant(), is_terminal }
     }
 
     pub(super) fn show(&mut self, summary: &Summary) {
         if self.is_terminal && self.shown_at.elapsed() >= EVERY {
             self.shown_at = clock::instant();
-            self.is_drawn = true;
             write(&format!("\r{}\x1b[K", bar(summary, self.total)));
         }
     }
 
-    /// Ends the line, so that what follows begins on the next one.
-    pub(super) fn end(&mut self, summary: &Summary) {
-        if std::mem::take(&mut self.is_drawn) {
-            write(&format!("\r{}\x1b[K\n", bar(summary, self.total)));
+    /// Draws the bar a last time, also of a file that was too short for it, and ends its line.
+    pub(super) fn end(&self, summary: &Summary) {
+        if let Some(line) = self.last_line(summary) {
+            write(&line);
         }
+    }
+
+    fn last_line(&self, summary: &Summary) -> Option<String> {
+        self.is_terminal.then(|| format!("\r{}\x1b[K\n", bar(summary, self.total)))
     }
 }
 
@@ -71,5 +73,15 @@ mod tests {
             "[#####---------------]  25 %  50 rows: 40 applied, 9 replayed, 0 refused"
         );
         assert!(bar(&Summary::default(), 0).contains("  0 %"));
+    }
+
+    #[test]
+    fn a_short_file_ends_with_the_full_bar_on_a_terminal_only() {
+        let summary = Summary { rows: 3, applied: 3, ..Summary::default() };
+        let terminal = Progress { is_terminal: true, ..Progress::of(3) };
+        let line = terminal.last_line(&summary).unwrap();
+        assert!(line.starts_with("\r[####################] 100 %  3 rows: 3 applied"), "{line}");
+        let file = Progress { is_terminal: false, ..terminal };
+        assert_eq!(file.last_line(&summary), None);
     }
 }

@@ -1,6 +1,8 @@
 //! The rows that changed nothing, and why.
 
+use std::cmp::Ordering;
 use std::fs::File;
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
@@ -8,7 +10,7 @@ use serde::Serialize;
 
 use crate::cli::orders::Row;
 
-/// Rows that are listed; the file of rejects has all of them.
+/// Rows that the summary lists; stderr and the file of rejects have all of them. And times that are told.
 const LISTED_MAX: usize = 50;
 
 /// The code of a row that is not sent.
@@ -49,12 +51,20 @@ impl Reject {
     fn is_wrong(&self) -> bool {
         self.code != "insufficient_stock"
     }
+
+    fn line(&self) -> String {
+        format!("{}: {} ({})", self.row.place(), self.reason, self.code)
+    }
 }
 
-/// Gathers the rejects of a replay.
+/// Gathers the rejects of a replay, and writes those in which something is wrong to stderr.
 #[derive(Debug, Default)]
 pub(super) struct Rejects {
+    /// The name of the file of orders.
+    orders: String,
     file: Option<csv::Writer<File>>,
+    /// The times that could not be read.
+    warned: usize,
     /// Those in which something is wrong: how many, and the first of them.
     pub(super) wrong: u64,
     pub(super) listed: Vec<Reject>,
@@ -63,8 +73,9 @@ pub(super) struct Rejects {
 impl Rejects {
     /// Opens the file that keeps them, if there is to be one.
     pub(super) fn open(file: Option<&Path>, orders: &Path) -> anyhow::Result<Self> {
+        let rejects = Self { orders: orders.display().to_string(), ..Self::default() };
         let Some(path) = file else {
-            return Ok(Self::default());
+            return Ok(rejects);
         };
         let is_orders = || Some(path.canonicalize().ok()? == orders.canonicalize().ok()?);
         ensure!(is_orders() != Some(true), "--rejects {}: is the file of orders", path.display());
@@ -75,7 +86,7 @@ impl Rejects {
             Ok(file)
         };
         let file = open().with_context(|| format!("--rejects {}", path.display()))?;
-        Ok(Self { file: Some(file), ..Self::default() })
+        Ok(Self { file: Some(file), ..rejects })
     }
 
     pub(super) fn add(&mut self, reject: Reject) -> anyhow::Result<()> {
@@ -86,6 +97,7 @@ impl Rejects {
         }
         if reject.is_wrong() {
             self.wrong += 1;
+            self.say(&reject.line());
             if self.listed.len() < LISTED_MAX {
                 self.listed.push(reject);
             }
@@ -101,16 +113,24 @@ impl Rejects {
         }
     }
 
-    /// The listed rejects, a line each.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let line =
-            |Reject { row, code, reason }: &Reject| format!("{}: {reason} ({code})", row.place());
-        let mut lines: Vec<String> = self.listed.iter().map(line).collect();
-        let more = self.wrong - self.listed.len() as u64;
-        if more > 0 {
-            lines.push(format!("… and {more} more; --rejects FILE keeps them all"));
-        }
-        lines
+    /// Warns of a row that is replayed, although its time cannot be read. A file that writes all times
+    /// in another way is told of the first ones.
+    pub(super) fn warn(&mut self, row: &Row) {
+        let Err(why) = &row.at_ms else { return };
+        self.warned += 1;
+        let rest = match self.warned.cmp(&LISTED_MAX) {
+            Ordering::Less => "",
+            Ordering::Equal => "; more such times are not listed",
+            Ordering::Greater => return,
+        };
+        let place = RowText::of(row).place();
+        self.say(&format!("{place}: {why}; the row counts without it{rest}"));
+    }
+
+    /// Writes a line, on a terminal in the place of the progress bar.
+    fn say(&self, line: &str) {
+        let cleared = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
+        crate::process::logs::report(&format!("{cleared}{}", self.orders), &line);
     }
 }
 
@@ -136,9 +156,8 @@ mod tests {
         let kept = std::fs::read_to_string(&path).unwrap();
         assert_eq!(kept.lines().count(), 101, "with a header");
         assert_eq!(kept.lines().nth(1), Some("1,A,s,\"1,0\",insufficient_stock,why"));
-        assert_eq!(rejects.wrong, 99);
-        assert_eq!(rejects.lines()[0], "line 2: s: why (unreadable)");
-        assert_eq!(rejects.lines().last().unwrap(), "… and 49 more; --rejects FILE keeps them all");
+        assert_eq!((rejects.wrong, rejects.listed.len()), (99, LISTED_MAX));
+        assert_eq!(rejects.listed[0].line(), "line 2: s: why (unreadable)");
     }
 
     #[test]

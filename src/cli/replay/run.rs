@@ -244,7 +244,7 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
         for row in left_over {
             let answer = serde_json::json!({"ok": false, "error": {
                 "code": "idempotency_conflict",
-                "message": "this order and SKU were replayed with another quantity",
+                "message": "an earlier replay had other rows of this order and SKU; one of them was changed or removed, and this row may be that one, so nothing was booked for it",
             }});
             self.count(&answer, Some("idempotency_conflict"));
             self.reject(&row, &answer["error"])?;

@@ -29,6 +29,8 @@ pub(crate) struct Summary {
     /// Rows in which something is wrong, and the first of them.
     pub(super) rejected: u64,
     pub(super) rejects: Vec<Reject>,
+    /// What is doubtful in the file, and was sent as it is.
+    pub(super) warnings: Vec<String>,
     /// Number of reconnects.
     pub(super) reconnects: u64,
     pub(super) seconds: f64,

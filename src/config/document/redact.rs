@@ -1,6 +1,7 @@
 //! A configuration without its secrets, to be passed on.
 
-use super::{ConfigError, ConfigValue, Document, Node, ValuePlace};
+use super::nodes::{ConfigValue, Node, ValuePlace, list_of};
+use super::{ConfigError, Document};
 
 /// Shown instead of a secret.
 pub const HIDDEN: &str = "(hidden)";
@@ -141,7 +142,7 @@ fn gather_hidden(key: &str, node: &Node, found: &mut Vec<String>) {
         ConfigValue::Raw(text) => {
             found.push(text.clone());
             // A variable may contain a list of tables.
-            let list = super::list_of(text, &node.place).unwrap_or_default();
+            let list = list_of(text, &node.place).unwrap_or_default();
             list.iter().for_each(|node| gather_hidden(key, node, found));
         }
         ConfigValue::Integer(_) | ConfigValue::Other(_) => {}

@@ -2,6 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::config::host::{BRACKETS, is_ipv6, is_name};
+
 /// The port where an address names none.
 const PORT: u16 = 5432;
 
@@ -104,6 +106,11 @@ fn read_host(text: &str) -> Result<(String, u16), String> {
     let host = decode("a host", host)?;
     if host.is_empty() {
         return Err("a host has no name".into());
+    }
+    let is_address = text.starts_with('[') && is_ipv6(&host);
+    // One that starts with a slash is the directory of a socket.
+    if !host.starts_with('/') && !is_address && !is_name(&host) {
+        return Err(format!("a host is not a name or an address; {BRACKETS}"));
     }
     Ok((host, port.map_or(Ok(PORT), read_port)?))
 }

@@ -7,13 +7,16 @@ use tokio::time::Instant;
 use super::HubApi;
 use super::decide::Decided;
 use super::problems::rejected;
-use crate::clock::{instant, wall_ms};
-use crate::hub::core::{CentralDecision, Progress, SkuDecimals, decimals_of, sell};
+use crate::clock::instant;
+use crate::hub::core::{
+    Books, CentralDecision, Progress, SkuDecimals, decimals_of, sale_was_refused, sell,
+};
 use crate::hub::db::Locks;
 use crate::hub::request::IdentifiedRequest;
 use crate::net::access::Principal;
+use crate::net::request::DecimalsOf;
 use crate::problem::{Code, Problem};
-use crate::stock::{Cause, Sku};
+use crate::stock::{Cause, Decimals, Sku};
 
 const OPEN: &str = "the sale is open and is decided within its time, but that cannot be followed now; send it again with the same request id";
 const STOPS: &str =
@@ -59,7 +62,7 @@ impl HubApi {
             };
             is_first |= waiting.is_new;
             is_open = true;
-            let left_ms = u64::try_from(waiting.until_ms - wall_ms()).unwrap_or(0);
+            let left_ms = u64::try_from(waiting.until_ms - self.clock.now_ms()).unwrap_or(0);
             let next = looked + Duration::from_millis(left_ms).max(LOOK_EVERY);
             let mut stop = self.feed.stop();
             tokio::select! {
@@ -83,7 +86,10 @@ impl HubApi {
         let locks = Locks { skus: skus.iter().cloned().collect(), ..Locks::default() };
         let (decimals, sold) = self
             .change(locks, move |books, gateways| {
-                let decimals = decimals_of(books, &skus)?;
+                let mut decimals = decimals_of(books, &skus)?;
+                if is_refused_in_whole_units(books, &read, &decimals, &cause)? {
+                    decimals = SkuDecimals::default();
+                }
                 let sale = match read.sale(&|sku| decimals.of(sku)) {
                     Ok(sale) => sale,
                     Err(problem) => return Ok(Err(problem)),
@@ -110,4 +116,19 @@ impl HubApi {
             },
         ))
     }
+}
+
+/// Whether the sale was refused in whole units, and not as it is read with the decimals of today. Then it
+/// is refused again, whatever decimals the catalogue has given its SKUs since.
+fn is_refused_in_whole_units<B: Books>(
+    books: &mut B,
+    read: &IdentifiedRequest,
+    today: &SkuDecimals,
+    cause: &Cause,
+) -> Result<bool, B::Error> {
+    let mut is_refused = |decimals: DecimalsOf<'_>| match read.sale(decimals) {
+        Ok(sale) => sale_was_refused(books, &read.request_id, &sale, cause),
+        Err(_) => Ok(false),
+    };
+    Ok(!is_refused(&|sku| today.of(sku))? && is_refused(&|_| Decimals::default())?)
 }

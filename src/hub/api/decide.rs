@@ -4,13 +4,15 @@ use super::HubApi;
 use super::applied::Applied;
 use super::problems::{refused, rejected, with_elsewhere};
 use crate::hub::core::{
-    CentralDecision, RecallStatus, SkuDecimals, decide, decimals_of, recall_status,
+    Books, CentralDecision, CentralRequest, RecallStatus, SkuDecimals, decide, decimals_of,
+    recall_status, was_refused,
 };
 use crate::hub::db::Locks;
 use crate::hub::request::{CentralOperation, IdentifiedRequest};
 use crate::net::access::Principal;
+use crate::net::request::DecimalsOf;
 use crate::problem::Problem;
-use crate::stock::{Cause, Refusal, Sku};
+use crate::stock::{Cause, Decimals, Refusal, Sku};
 
 /// A decision, after its commit.
 #[derive(Debug)]
@@ -67,12 +69,16 @@ impl HubApi {
         let is_recall = operation == CentralOperation::Recall;
         let (decided, recall, decimals) = self
             .change(locks, move |books, gateways| {
+                let id = &read.request_id;
                 let decimals = decimals_of(books, &skus)?;
+                if let Some(refused) = refused_in_whole_units(books, &read, &decimals, &cause)? {
+                    let again = decide(books, id, &refused, &cause)?;
+                    return Ok(Ok((again, None, SkuDecimals::default())));
+                }
                 let request = match read.scaled(&|sku| decimals.of(sku)) {
                     Ok(request) => request,
                     Err(problem) => return Ok(Err(problem)),
                 };
-                let id = &read.request_id;
                 let decided = decide(books, id, &request, &cause)?;
                 let mut about = skus.clone();
                 if let Ok(decision) = &decided {
@@ -86,6 +92,28 @@ impl HubApi {
             .await??;
         let decision = decided.map_err(|rejection| rejected(&request_id, rejection, &decimals))?;
         Ok(Decided { decision, recall, decimals })
+    }
+}
+
+/// The request in whole units, if it was refused in these, and not as it is read with the decimals of
+/// today. Then it is refused again, whatever decimals the catalogue has given its SKUs since.
+fn refused_in_whole_units<B: Books>(
+    books: &mut B,
+    read: &IdentifiedRequest,
+    today: &SkuDecimals,
+    cause: &Cause,
+) -> Result<Option<CentralRequest>, B::Error> {
+    if read.lines.is_none() {
+        return Ok(None);
+    }
+    let mut refused = |decimals: DecimalsOf<'_>| {
+        let Ok(request) = read.scaled(decimals) else { return Ok(None) };
+        let is_refused = was_refused(books, &read.request_id, &request, cause)?;
+        Ok(Some(request).filter(|_| is_refused))
+    };
+    match refused(&|sku| today.of(sku))? {
+        Some(_) => Ok(None),
+        None => refused(&|_| Decimals::default()),
     }
 }
 

@@ -3,11 +3,25 @@
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::HubApi;
-use crate::hub::reader::{FeedCursor, FeedFilter, FeedPage, Gone, feed_page};
+use crate::hub::reader::{FeedCursor, FeedFilter, FeedPage, Gone, feed_ends, feed_page};
 use crate::problem::{Code, Problem};
 
 impl HubApi {
-    /// The events after a place, what has been committed just now included.
+    /// The place after all that has been committed.
+    ///
+    /// # Errors
+    /// If the books cannot be read.
+    pub(in crate::hub) async fn feed_end(&self) -> Result<FeedCursor, Problem> {
+        // Books that cannot be read are found out by this, without a wait.
+        let end = self.read(feed_ends).await?.last;
+        match self.feed.settle().await {
+            true => Ok(self.read(feed_ends).await?.last),
+            false => Ok(end),
+        }
+    }
+
+    /// The events after a place, what has been committed just now included: a client sees what it has
+    /// been answered before.
     ///
     /// # Errors
     /// `gone` if they are not kept.
@@ -17,16 +31,22 @@ impl HubApi {
         limit: usize,
         filter: &FeedFilter,
     ) -> Result<FeedPage, Problem> {
-        let page = self.page_now(after, limit, filter).await?;
-        if page.has_more || !page.events.is_empty() {
+        let mut page = self.next_page(after, limit, filter).await?;
+        let left = limit - page.events.len();
+        if page.has_more || left == 0 || !self.feed.settle().await {
             return Ok(page);
         }
-        // A client sees what it has been answered before.
-        self.feed.settle().await;
-        self.page_now(page.next, limit, filter).await
+        let rest = self.next_page(page.next, left, filter).await?;
+        page.events.extend(rest.events);
+        Ok(FeedPage { events: page.events, ..rest })
     }
 
-    async fn page_now(
+    /// The events after a place, for one who follows the feed: what has been committed just now may be
+    /// on the next page.
+    ///
+    /// # Errors
+    /// As [`HubApi::page`].
+    pub(in crate::hub) async fn next_page(
         &self,
         after: FeedCursor,
         limit: usize,

@@ -6,6 +6,7 @@ mod applied;
 mod decide;
 mod feed;
 mod problems;
+mod token;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +17,8 @@ pub(super) use self::applied::{Applied, AppliedLine};
 pub(super) use self::decide::Decided;
 use self::problems::unreadable;
 pub(super) use self::problems::{cannot_bring_back, no_such_database, unknown_gateway};
+pub(super) use self::token::LastingToken;
+use crate::hub::books_clock::BooksClock;
 use crate::hub::core::SkuDecimals;
 use crate::hub::db::sql::Executor;
 use crate::hub::db::{BooksError, BooksTransaction, Locks};
@@ -53,6 +56,8 @@ pub(in crate::hub) struct HubApi {
     pub(in crate::hub) left_out: Arc<LeftOut>,
     pub(in crate::hub) open_sales: OpenSales,
     pub(in crate::hub) sinks: Sinks,
+    /// By which reservations and open sales end.
+    pub(in crate::hub) clock: BooksClock,
     /// Bounds the number of clients that wait for events.
     pub(in crate::hub) followers: Arc<Semaphore>,
 }
@@ -77,6 +82,7 @@ impl HubApi {
             left_out: Arc::default(),
             open_sales: OpenSales::default(),
             sinks: Sinks::default(),
+            clock: BooksClock::default(),
             followers: Arc::new(Semaphore::new(FEED_FOLLOWERS_MAX)),
         }
     }
@@ -84,6 +90,11 @@ impl HubApi {
     /// Shows the gateways that sales leave out, and waits for sales.
     pub(in crate::hub) fn selling(self, left_out: Arc<LeftOut>, open_sales: OpenSales) -> Self {
         Self { left_out, open_sales, ..self }
+    }
+
+    /// Shows when reservations end.
+    pub(in crate::hub) fn timed(self, clock: BooksClock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Shows the sinks of the feed.

@@ -50,6 +50,12 @@ pub(super) fn rejected(
             let most = Amount::new(STOCK_MAX, decimals.of(&sku));
             Problem::bad_request(format!("SKU {sku}: the stock would exceed {most}"))
         }
+        Rejection::NoRoom(gateway, sku) => {
+            let most = Amount::new(STOCK_MAX, decimals.of(&sku));
+            Problem::bad_request(format!(
+                "SKU {sku}: {gateway} would have more than {most} with what is in transit to it; grant less"
+            ))
+        }
         Rejection::Undecided(undecided) => undecided.into(),
         Rejection::TooManyOpen => {
             let message =
@@ -63,13 +69,18 @@ pub(super) fn rejected(
     }
 }
 
-/// A refusal by the hub. An unknown SKU has another remedy here than at a gateway.
+/// A refusal by the hub. What is unknown has another remedy here than at a gateway.
 pub(super) fn refused(refusal: &Refusal, replayed: bool, decimals: &SkuDecimals) -> Problem {
     let problem = Problem::refused(refusal, replayed, |sku| decimals.of(sku));
-    let Refusal::UnknownSku { sku } = refusal else {
+    let message = if let Refusal::UnknownSku { sku } = refusal {
+        format!("SKU {sku} is not in the books; receive it first")
+    } else if let Refusal::UnknownRequest { of } = refusal {
+        format!(
+            "no applied sale, commit or receipt has the request id {of}; look it up in GET /api/ledger"
+        )
+    } else {
         return problem;
     };
-    let message = format!("SKU {sku} is not in the books; receive it first");
     Problem { message, ..problem }
 }
 

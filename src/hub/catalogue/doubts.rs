@@ -1,10 +1,11 @@
 //! What lines of a catalogue say about each other.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
+use super::forms::YEAR;
 use super::line_error::{LineError, Warning};
 use crate::barcode::{Gtin, canonical};
-use crate::stock::{Barcode, Listing, Sku};
+use crate::stock::{Barcode, Listing, LookAlike, Sku};
 
 /// The lines that were read.
 #[derive(Default)]
@@ -12,8 +13,8 @@ pub(super) struct Lines {
     listings: Vec<(u64, Listing)>,
     /// The index of each SKU's listing.
     skus: BTreeMap<Sku, usize>,
-    /// The index of the listing that has a barcode, by its canonical form, because one number can be
-    /// written with leading zeros.
+    /// The index of the listing that has a barcode, by its canonical form, because one number can be written in
+    /// several forms.
     barcodes: HashMap<String, usize>,
 }
 
@@ -22,35 +23,35 @@ impl Lines {
     pub(super) fn add(
         &mut self,
         line: u64,
-        mut listing: Listing,
+        listing: Listing,
         warnings: &mut Vec<Warning>,
     ) -> Result<(), LineError> {
         if let Some(&first) = self.skus.get(&listing.sku) {
             return self.repeat(line, first, &listing, warnings);
         }
         let index = self.listings.len();
-        let (mut kept, mut forms) = (Vec::new(), BTreeSet::new());
-        for barcode in listing.barcodes {
-            let form = canonical(&barcode.code);
-            match self.barcodes.get(&form).copied() {
-                None if forms.insert(form.clone()) => kept.push(barcode),
-                None => {
-                    let message = format!("barcode {} is there in another form", barcode.code);
+        let mut contents = BTreeMap::new();
+        for Barcode { code, content } in &listing.barcodes {
+            let form = canonical(code, YEAR);
+            if let Some(&other) = self.barcodes.get(&form) {
+                let (earlier, Listing { sku, .. }) = &self.listings[other];
+                let what =
+                    format!("barcode {code} stands for SKU {sku} already, in line {earlier}");
+                return Err(LineError::at(line, what));
+            }
+            match contents.insert(form, content) {
+                None => {}
+                Some(other) if other == content => {
+                    let message = format!("barcode {code} is there in another form");
                     warnings.push(Warning::new(line, "barcode_twice", message));
-                    kept.push(barcode);
                 }
-                Some(other) => {
-                    let (earlier, Listing { sku, .. }) = &self.listings[other];
-                    let what = format!(
-                        "barcode {} stands for SKU {sku} already, in line {earlier}",
-                        barcode.code
-                    );
+                Some(_) => {
+                    let what = format!("barcode {code} is there with two contents");
                     return Err(LineError::at(line, what));
                 }
             }
         }
-        self.barcodes.extend(forms.into_iter().map(|form| (form, index)));
-        listing.barcodes = kept;
+        self.barcodes.extend(contents.into_keys().map(|form| (form, index)));
         self.skus.insert(listing.sku.clone(), index);
         self.listings.push((line, listing));
         Ok(())
@@ -94,11 +95,13 @@ impl Lines {
     /// holds.
     fn check_barcodes(&self, warnings: &mut Vec<Warning>, errors: &mut Vec<LineError>) {
         let skus: HashMap<String, usize> =
-            self.skus.iter().map(|(sku, index)| (canonical(sku.as_str()), *index)).collect();
+            self.skus.iter().map(|(sku, index)| (canonical(sku.as_str(), YEAR), *index)).collect();
         for (index, (line, listing)) in self.listings.iter().enumerate() {
             let one = listing.decimals.one();
             for Barcode { code, content } in &listing.barcodes {
-                if let Some(&other) = skus.get(&canonical(code)).filter(|other| **other != index) {
+                if let Some(&other) =
+                    skus.get(&canonical(code, YEAR)).filter(|other| **other != index)
+                {
                     let (other, _) = &self.listings[other];
                     let what = format!("barcode {code} is the SKU of line {other}");
                     errors.push(LineError::at(*line, what));
@@ -119,13 +122,13 @@ impl Lines {
     }
 
     fn warn_of_similar(&self, warnings: &mut Vec<Warning>) {
-        let mut known: HashMap<String, (u64, &Sku)> = HashMap::new();
+        let mut known: HashMap<LookAlike, (u64, &Sku)> = HashMap::new();
         for (line, listing) in &self.listings {
-            let folded = folded(listing.sku.as_str());
+            let folded = LookAlike::of(&folded(listing.sku.as_str()));
             if let Some((earlier, other)) = known.get(&folded) {
                 let sku = &listing.sku;
                 let message = format!(
-                    "SKU {sku} differs from SKU {other} of line {earlier} only by letter case, blanks, punctuation or leading zeros"
+                    "SKU {sku} differs from SKU {other} of line {earlier} only by letter case, blanks, punctuation, leading zeros or characters that look alike"
                 );
                 warnings.push(Warning::new(*line, "similar_sku", message));
             }

@@ -20,7 +20,7 @@ impl LineError {
         Self { line: Some(line), what: what.into() }
     }
 
-    pub(crate) fn of_all(what: impl Into<String>) -> Self {
+    pub(super) fn of_all(what: impl Into<String>) -> Self {
         Self { line: None, what: what.into() }
     }
 }
@@ -48,7 +48,7 @@ pub(crate) struct Warning {
 }
 
 impl Warning {
-    pub(super) fn new(line: u64, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(line: u64, code: &'static str, message: impl Into<String>) -> Self {
         Self { line, code, message: message.into() }
     }
 }

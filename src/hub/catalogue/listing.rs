@@ -1,17 +1,21 @@
 //! One line of a catalogue.
 
+use super::forms::{doubtful_form, wrong_form};
 use super::header::{Header, NAMES};
 use super::line_error::{LineError, Warning};
 use super::records::Record;
 use super::ruined::{
-    has_invisible, is_grouped_number, looks_like_date, looks_misread, may_lack_digits, ruined,
-    ruined_key, without_lost_zeros, wrong_sscc,
+    has_added_decimals, has_direction, has_invisible, is_grouped_number, looks_like_date,
+    looks_misread, may_lack_digits, without_lost_zeros, wrong_gtin, wrong_sscc,
 };
 use crate::barcode::Gtin;
 use crate::limits::{
     CATALOGUE_BARCODES_MAX, CATALOGUE_NAME_BYTES_MAX, CATALOGUE_UNIT_BYTES_MAX, ID_BYTES_MAX,
+    QUANTITY_MAX,
 };
-use crate::stock::{Barcode, Decimal, Decimals, Listing, Sku};
+use crate::net::request::check_ends;
+use crate::stock::ruined::{ruined, ruined_key};
+use crate::stock::{Amount, Barcode, Decimal, Decimals, Listing, Sku};
 
 /// Reads the listing of a line.
 pub(super) fn read_listing(
@@ -53,6 +57,15 @@ impl LineReader<'_> {
             [cell(0)?, cell(1)?, cell(2)?, cell(3)?, cell(4)?];
         let decimals = read_decimals(decimals)?;
         let unit = text("unit", unit, CATALOGUE_UNIT_BYTES_MAX)?;
+        if has_direction(name) {
+            self.warn(
+                "invisible_character",
+                format!(
+                    "name: {name:?} contains a character that turns the direction of what follows"
+                ),
+            );
+        }
+        self.check_encoding("name", name);
         Ok(Listing {
             sku: self.sku(sku)?,
             name: Some(text("name", name, CATALOGUE_NAME_BYTES_MAX)?),
@@ -82,6 +95,8 @@ impl LineReader<'_> {
             return Err(format!("sku: {cell:?} {why}"));
         }
         let sku = Sku::parse(cell).map_err(|error| format!("sku: {error}"))?;
+        // No request could name it.
+        check_ends("sku", cell).map_err(|problem| problem.message)?;
         if looks_like_date(cell) {
             self.warn(
                 "looks_like_date",
@@ -94,13 +109,26 @@ impl LineReader<'_> {
                 format!("sku: {cell:?} contains a character that nobody sees"),
             );
         }
+        if has_added_decimals(cell) {
+            self.warn(
+                "added_decimals",
+                format!("sku: {cell} may have decimals that a spreadsheet has added"),
+            );
+        }
+        if let Some(error) = wrong_gtin(cell) {
+            self.warn("wrong_check_digit", format!("sku: {error}"));
+        }
+        self.check_encoding("sku", cell);
+        Ok(sku)
+    }
+
+    fn check_encoding(&mut self, column: &str, cell: &str) {
         if looks_misread(cell) {
             self.warn(
                 "looks_misread",
-                format!("sku: {cell} looks like UTF-8 that was read in another encoding"),
+                format!("{column}: {cell} looks like UTF-8 that was read in another encoding"),
             );
         }
-        Ok(sku)
     }
 
     fn barcodes(&mut self, cell: &str, decimals: Decimals) -> Result<Vec<Barcode>, String> {
@@ -142,11 +170,17 @@ impl LineReader<'_> {
         if let Some(expected) = wrong_sscc(code) {
             return Err(format!("barcode {code}: the check digit of this SSCC must be {expected}"));
         }
+        if let Some(why) = wrong_form(code) {
+            return Err(format!("barcode {code}: {why}"));
+        }
         self.doubt(code);
         Ok(Barcode { code: code.into(), content })
     }
 
     fn doubt(&mut self, code: &str) {
+        if let Some((kind, what)) = doubtful_form(code) {
+            self.warn(kind, format!("barcode {code}: {what}"));
+        }
         if let Some(padded) = without_lost_zeros(code) {
             self.warn(
                 "lost_zero",
@@ -168,12 +202,13 @@ fn read_content(written: &str, content: &str, decimals: Decimals) -> Result<u64,
     let read = number.and_then(|number| number.units(decimals).ok());
     let wrong = || {
         format!(
-            "barcode {written}: after the asterisk stands how much one of them holds, a number above 0 with at most {} decimals",
-            u8::from(decimals)
+            "barcode {written}: after the asterisk stands how much one of them holds, a number above 0 with at most {} decimals and at most {}",
+            u8::from(decimals),
+            Amount::of(QUANTITY_MAX, decimals)
         )
     };
-    let barcode = Barcode { code: String::new(), content: read.ok_or_else(wrong)? };
-    if barcode.has_valid_content() { Ok(barcode.content) } else { Err(wrong()) }
+    // No line of a request takes more.
+    read.filter(|content| (1..=QUANTITY_MAX).contains(content)).ok_or_else(wrong)
 }
 
 fn read_decimals(cell: &str) -> Result<Decimals, String> {

@@ -4,6 +4,7 @@
 //! Nothing is guessed.
 
 mod doubts;
+mod forms;
 mod header;
 mod line_error;
 mod listing;

@@ -32,7 +32,7 @@ struct Reader<'a> {
     delimiter: char,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn record(&mut self) -> Result<Vec<String>, LineError> {
         let mut cells = Vec::new();
         loop {
@@ -47,8 +47,31 @@ impl Reader<'_> {
         }
     }
 
+    /// A cell with the blanks around its quotes, if it has any.
     fn cell(&mut self) -> Result<String, LineError> {
-        if self.rest.starts_with('"') { self.quoted() } else { Ok(self.unquoted()) }
+        let (blanks, rest) = self.blanks();
+        if !rest.starts_with('"') {
+            return Ok(self.unquoted());
+        }
+        self.rest = rest;
+        let quoted = self.quoted()?;
+        let (more, rest) = self.blanks();
+        self.rest = rest;
+        let ends = |next: char| next == self.delimiter || next == '\n' || next == '\r';
+        match rest.chars().next().is_none_or(ends) {
+            true => Ok(format!("{blanks}{quoted}{more}")),
+            false => Err(LineError::at(
+                self.line,
+                "text follows a closing quote; a quote within quotes is written twice",
+            )),
+        }
+    }
+
+    /// The blanks that come next, and what is behind them.
+    fn blanks(&self) -> (&'a str, &'a str) {
+        let is_blank =
+            |char: char| char.is_whitespace() && char != self.delimiter && !"\r\n".contains(char);
+        self.rest.split_at(self.rest.find(|char| !is_blank(char)).unwrap_or(self.rest.len()))
     }
 
     fn unquoted(&mut self) -> String {
@@ -69,19 +92,13 @@ impl Reader<'_> {
             self.line += part.matches('\n').count() as u64;
             cell.push_str(part);
             self.rest = rest;
-            if let Some(rest) = rest.strip_prefix('"') {
-                cell.push('"');
-                self.rest = rest;
-                continue;
+            match rest.strip_prefix('"') {
+                Some(rest) => {
+                    cell.push('"');
+                    self.rest = rest;
+                }
+                None => return Ok(cell),
             }
-            let ends = |next: char| next == self.delimiter || next == '\n' || next == '\r';
-            return match rest.chars().next().is_none_or(ends) {
-                true => Ok(cell),
-                false => Err(LineError::at(
-                    self.line,
-                    "text follows a closing quote; a quote within quotes is written twice",
-                )),
-            };
         }
     }
 
@@ -106,9 +123,26 @@ mod tests {
         assert_eq!(cells, [(1, vec!["a", "b \"c\""]), (3, vec!["d\ne", "f"]), (5, vec!["g", ""])]);
     }
 
+    /// They stay in the cell, so that they are reported.
+    #[test]
+    fn blanks_around_quotes_belong_to_the_cell() {
+        for (text, delimiter, cells) in [
+            ("a, \"b,\"\"c\" ,\u{a0}\"d\"", ',', ["a", " b,\"c ", "\u{a0}d"]),
+            ("a\t\"b\" \t \"c\"\n", '\t', ["a", "b ", " c"]),
+            ("a;  ; \"b\"\r\n", ';', ["a", "  ", " b"]),
+        ] {
+            assert_eq!(records(text, delimiter).unwrap()[0].cells, cells, "{text:?}");
+        }
+    }
+
     #[test]
     fn a_quote_that_makes_no_sense_is_reported_with_its_line() {
-        for (text, line) in [("a,b\nc,\"d\ne,f\n", 2), ("a,b\n\"c\" d,e\n", 2), ("\"", 1)] {
+        for (text, line) in [
+            ("a,b\nc,\"d\ne,f\n", 2),
+            ("a,b\n\"c\" d,e\n", 2),
+            ("a,b\n \"c\"  \"d\",e\n", 2),
+            ("\"", 1),
+        ] {
             let error = records(text, ',').unwrap_err();
             assert_eq!(error.line, Some(line), "{text:?}: {error:?}");
         }

@@ -1,42 +1,13 @@
-//! Cells that a spreadsheet or a re-export has ruined: the text that was there is lost.
+//! Cells that a spreadsheet or a re-export may have ruined, and numbers that it has joined.
 
 use crate::barcode::{Gtin, check_digit};
+use crate::stock::is_invisible;
+use crate::stock::ruined::{is_number, is_zeros};
 
-/// The errors that spreadsheets put in the place of a value.
-const ERRORS: [&str; 8] =
-    ["#N/A", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#####"];
 /// Texts that UTF-8 becomes when it is read as Latin-1 or Windows-1252.
 const MISREAD: [&str; 8] = ["Ã¤", "Ã¶", "Ã¼", "ÃŸ", "Ã©", "Ã¨", "â€", "Â "];
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-
-/// Why the value of any cell cannot be the one that was meant.
-pub(super) fn ruined(cell: &str) -> Option<&'static str> {
-    if cell.contains('\u{fffd}') {
-        return Some(
-            "contains a replacement character: the file was read in a wrong encoding before",
-        );
-    }
-    ERRORS.iter().any(|error| cell.starts_with(error)).then_some("is an error of a spreadsheet")
-}
-
-/// Why a cell that stands for a thing, a SKU or a barcode, cannot be what was meant.
-pub(super) fn ruined_key(cell: &str) -> Option<&'static str> {
-    let (number, exponent) = cell.split_once(['e', 'E']).unwrap_or((cell, ""));
-    let (whole, fraction) = number.split_once(['.', ',']).unwrap_or((number, ""));
-    let is_signed = exponent.starts_with(['+', '-']);
-    let power = exponent.trim_start_matches(['+', '-']);
-    if is_number(whole) && is_number(power) && (is_signed || is_number(fraction)) {
-        return Some("is a number in scientific notation; its digits are lost, export it as text");
-    }
-    if exponent.is_empty() && whole.len() >= 6 && is_number(whole) && is_zeros(fraction) {
-        return Some("is a number with decimals; export it as text");
-    }
-    if cell.starts_with("=\"") || cell.starts_with('\'') {
-        return Some("begins with a spreadsheet's mark for text, which is no part of it");
-    }
-    None
-}
 
 /// Whether the barcodes of a cell are one number with its digits in groups.
 pub(super) fn is_grouped_number(cell: &str) -> bool {
@@ -90,22 +61,36 @@ pub(super) fn looks_like_date(sku: &str) -> bool {
     }
 }
 
-/// Whether a text looks like UTF-8 that was read in another encoding.
+/// Whether a text looks like UTF-8 that was read in another encoding: its characters U+0080 to U+00FF
+/// begin with `Â` or `Ã` then.
 pub(super) fn looks_misread(text: &str) -> bool {
-    MISREAD.iter().any(|misread| text.contains(misread))
+    let mut pairs = text.chars().zip(text.chars().skip(1));
+    pairs.any(|pair| matches!(pair, ('Â' | 'Ã', '\u{80}'..='\u{bf}')))
+        || MISREAD.iter().any(|misread| text.contains(misread))
+}
+
+/// Whether a spreadsheet may have added decimals to a number.
+pub(super) fn has_added_decimals(sku: &str) -> bool {
+    let parts = sku.split_once(['.', ',']);
+    parts.is_some_and(|(whole, fraction)| is_number(whole) && is_zeros(fraction))
+}
+
+/// The error of a SKU that is the number of an article with a wrong check digit. Any number may have 8
+/// digits.
+pub(super) fn wrong_gtin(sku: &str) -> Option<String> {
+    let error = Gtin::read(sku).err().filter(|_| sku.len() > 8)?;
+    Some(error.to_string())
 }
 
 /// Whether a text contains characters that nobody sees.
 pub(super) fn has_invisible(text: &str) -> bool {
-    text.chars().any(|c| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'))
+    text.chars().any(is_invisible)
 }
 
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn is_zeros(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte == b'0')
+/// Whether a text contains characters that turn the direction of writing. Marks that only hint at it
+/// belong to some languages.
+pub(super) fn has_direction(text: &str) -> bool {
+    text.contains(['\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}'])
 }
 
 #[cfg(test)]
@@ -113,13 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_that_lost_their_digits_are_ruined() {
-        for cell in ["4.00638E+12", "4,00638e+12", "4E+12", "4.0e12", "4006381333931.0", "'401"] {
-            assert!(ruined_key(cell).is_some(), "{cell}");
-        }
-        for cell in ["4006381333931", "85123E", "12E45", "A1", "1.5", "10.0", "E+1", "85123.A"] {
-            assert_eq!(ruined_key(cell), None, "{cell}");
-        }
+    fn grouped_digits_are_one_number() {
         assert!(is_grouped_number("4 006 381 333 931") && is_grouped_number("4.006.381"));
         assert!(!is_grouped_number("401 402") && !is_grouped_number("4006381333931 036000291452"));
     }
@@ -129,6 +108,14 @@ mod tests {
         assert_eq!(without_lost_zeros("36000291452").as_deref(), Some("036000291452"));
         assert_eq!(without_lost_zeros("36000291453"), None);
         assert!(may_lack_digits("340123450000000000") && !may_lack_digits("4006381333931"));
+        assert!(["22423.0", "7,00"].into_iter().all(has_added_decimals));
+        assert!(!["22423.5", "A.0", "10.01", "22423", "1.2.0"].into_iter().any(has_added_decimals));
+        assert!(
+            ["Caf\u{c3}\u{a9}", "\u{c2}\u{a3}5", "\u{c3}\u{178}"].into_iter().all(looks_misread)
+        );
+        assert!(
+            !["CORA\u{c7}\u{c3}O", "Caf\u{e9}", "\u{c2}ge \u{a3}5"].into_iter().any(looks_misread)
+        );
         assert!(["1-Mar", "Mar-24", "01.03.2024", "2024-03-01"].into_iter().all(looks_like_date));
         assert!(!["85123A", "A-1", "1-2", "10-20-30"].into_iter().any(looks_like_date));
     }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::booking;
+use super::booking::{self, Pools, TooMuch};
 use super::books::Books;
 use super::judge::Cursor;
 use super::movement::{Movement, MovementKind, Occasion};
-use super::records::{Allotment, Book, SkuAccount, WholeUnits};
-use super::recovery::{self, TakenOver};
+use super::records::{Allotment, Book, Pool, SkuAccount, WholeUnits};
+use super::taken_over::{self, TakenOver};
 use super::transfer::{Matched, TransferMatcher};
 use crate::limits::STOCK_MAX;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Cause, Chain, Checks, Entry, Kind, Sku};
+use crate::stock::{Chain, Checks, Entry, Kind, Sku};
 
 /// The accounts that a frame's entries change, and the ledger's checksums after them.
 ///
@@ -106,7 +106,8 @@ impl AccountUpdate {
     ) {
         let units = entry.change.saturating_mul(self.whole_units.factor(&entry.sku));
         if entry.kind == Kind::Grant && matched != Matched::TakenOver {
-            *self.arrived.entry(entry.sku.clone()).or_default() += units;
+            let arrived = self.arrived.entry(entry.sku.clone()).or_default();
+            *arrived = arrived.saturating_add(units);
             return;
         }
         let is_grant = entry.kind == Kind::Grant;
@@ -116,7 +117,11 @@ impl AccountUpdate {
             let quantity = units.unsigned_abs();
             self.taken_over.push(TakenOver { request_id, kind, sku, quantity });
         }
-        let cause = if matched == Matched::TakenOver { Cause::default() } else { matcher.cause() };
+        // Of a transfer that the books have lost, the entry alone says who asked for it and why.
+        let cause = match matched {
+            Matched::TakenOver => entry.cause.clone(),
+            Matched::Known | Matched::No => matcher.cause(),
+        };
         let occasion = Occasion {
             kind,
             gateway: Some(&self.gateway),
@@ -135,24 +140,26 @@ impl AccountUpdate {
         returned.map(|movement| movement.sku.clone())
     }
 
-    /// Stores the changed accounts.
-    pub(super) fn save<B: Books>(&self, books: &mut B, book: &Book) -> Result<(), B::Error> {
+    /// The pools as the entries leave them.
+    pub(super) fn pools<B: Books>(
+        &self,
+        books: &mut B,
+    ) -> Result<Result<Pools, TooMuch>, B::Error> {
+        booking::pools_after(books, &self.arrived, &self.moved)
+    }
+
+    /// Stores the changed accounts and pools.
+    pub(super) fn save<B: Books>(
+        &self,
+        books: &mut B,
+        book: &Book,
+        pools: &[(Sku, Pool)],
+    ) -> Result<(), B::Error> {
         let allotments: Vec<_> =
             self.accounts.iter().map(|(sku, account)| (sku.clone(), account.allotment)).collect();
         books.save_allotments(book.id, &allotments)?;
-        if !self.arrived.is_empty() {
-            let skus: Vec<Sku> = self.arrived.keys().cloned().collect();
-            books.expect_skus(&skus)?;
-            let mut pools = Vec::with_capacity(skus.len());
-            for (sku, arrived) in &self.arrived {
-                let mut pool = books.pool(sku)?;
-                pool.in_transit -= arrived;
-                pools.push((sku.clone(), pool));
-            }
-            books.save_pools(&pools)?;
-        }
-        booking::book(books, &self.moved)?;
-        recovery::remember(books, book, &self.taken_over)
+        booking::save(books, pools, &self.moved)?;
+        taken_over::remember(books, book, &self.taken_over)
     }
 }
 
@@ -172,8 +179,10 @@ impl Cursor {
 impl Allotment {
     fn count(&mut self, kind: Kind, change: i64) {
         match kind {
+            // A rollback lowers what it undoes: only that of a restock takes units away.
+            Kind::Rollback if change < 0 => self.received += change,
             Kind::Restock => self.received += change,
-            Kind::Count => self.adjusted += change,
+            Kind::Count | Kind::CountRollback => self.adjusted += change,
             Kind::Deduct | Kind::Commit | Kind::Rollback => self.deducted -= change,
             Kind::Grant => self.in_transit -= change,
             Kind::Recall => self.given += change,

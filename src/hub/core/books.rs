@@ -29,6 +29,9 @@ impl Default for Rules {
     }
 }
 
+/// A policy of a SKU: for one gateway, or for all.
+pub type PolicyOfSku = (Sku, Option<GatewayId>, Policy);
+
 /// The books within one transaction: all changes become durable together, or none.
 ///
 /// The rules change what they have read, so an implementation must keep others from changing that
@@ -41,6 +44,10 @@ pub trait Books {
     /// The wall clock, in milliseconds since 1970.
     fn now_ms(&self) -> i64 {
         0
+    }
+    /// The time by which reservations and open sales end: the wall clock, unless that was set.
+    fn steady_ms(&self) -> i64 {
+        self.now_ms()
     }
     /// What an operator has chosen.
     fn rules(&self) -> Rules {
@@ -206,7 +213,7 @@ pub trait Books {
     fn spares(&mut self, sku: &Sku) -> Result<Vec<Spare>, Self::Error> {
         let mut spares = Vec::new();
         for (id, allotment) in self.holders(sku)? {
-            let (book, units) = (self.book(id)?, allotment.on_hand - allotment.reserved);
+            let (book, units) = (self.book(id)?, allotment.expected());
             let newest = self.books(&book.gateway)?.pop().map(|newest| newest.id);
             if units > 0 && book.is_open() && newest == Some(id) {
                 spares.push(Spare { gateway: book.gateway, online: book.online, units });
@@ -218,13 +225,15 @@ pub trait Books {
     fn left_out(&self) -> BTreeSet<GatewayId> {
         BTreeSet::new()
     }
-    /// Notes that a gateway has answered a recall of a sale, or has not in time.
+    /// Notes that a gateway answers recalls, or has not answered that of a sale in time.
     fn note_recall(&mut self, gateway: &GatewayId, is_answered: bool) {
         let _ = (gateway, is_answered);
     }
 
     /// The policy of a SKU that holds for the gateway of a book: its own before the general one.
     fn policy_of(&mut self, book: &Book, sku: &Sku) -> Result<Option<Policy>, Self::Error>;
+    /// All policies of these SKUs.
+    fn policies_of(&mut self, skus: &[Sku]) -> Result<Vec<PolicyOfSku>, Self::Error>;
     /// Stores or removes the policy of a SKU, for one gateway or for all.
     fn save_policy(
         &mut self,
@@ -278,7 +287,7 @@ pub trait Books {
     fn catalogue(&mut self) -> Result<Vec<Listing>, Self::Error>;
     /// The number of the last change of the catalogue; 0 for none.
     fn last_listing(&mut self) -> Result<u64, Self::Error>;
-    /// The decimals of those SKUs whose listing has changed after a number and has some.
+    /// The decimals of those SKUs that got some after a number.
     fn decimals_after(&mut self, skus: &[(Sku, u64)]) -> Result<Vec<(Sku, Decimals)>, Self::Error>;
     /// Stores a changed listing under the number of the change.
     fn save_listing(&mut self, number: u64, listing: &Listing) -> Result<(), Self::Error>;

@@ -26,8 +26,8 @@ struct Missed {
 }
 
 impl Breaker {
-    /// Notes that a gateway has answered a recall, or has not in time. After a pause, one more that
-    /// is missed leads to the next.
+    /// Notes that a gateway has answered a recall, early or late, or is online again; or that it has not
+    /// in time. After a pause, one more that is missed leads to the next.
     pub fn note(&mut self, gateway: &GatewayId, is_answered: bool, now_ms: u64) {
         if is_answered {
             self.gateways.remove(gateway);

@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
-use super::booking;
+use super::booking::{self, TooMuch};
 use super::books::Books;
 use super::movement::{MovementKind, Occasion};
 use super::records::{Allotment, Book};
 use super::retire::NoSuchEpoch;
-use super::transfer::issue;
+use super::transfer::{issue, without_room};
 use super::whole_units;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Cause, Direction, Line, Quantity, RequestId, Sku};
@@ -69,8 +69,18 @@ pub fn bring_back<B: Books>(
     if let Some(sku) = withheld(&held, new) {
         return Ok(Err(CannotBringBack::Closed(whole_units::why_withheld(sku))));
     }
-    let lines = move_stock(books, (old, held), &mut new.clone(), &request_id, cause)?;
-    Ok(Ok(BroughtBack { lines, replayed: false }))
+    let lines: Vec<Line> = held.iter().filter_map(|(sku, held)| all_of(sku, held)).collect();
+    if let Some(sku) = without_room(books, new, &lines)? {
+        let reason = format!("it would have more of SKU {sku} than a stock can hold");
+        return Ok(Err(CannotBringBack::Closed(reason)));
+    }
+    let moved = move_stock(books, (old, held), &mut new.clone(), &request_id, cause)?;
+    Ok(match moved {
+        Ok(lines) => Ok(BroughtBack { lines, replayed: false }),
+        Err(TooMuch(sku)) => Err(CannotBringBack::Closed(format!(
+            "more of SKU {sku} would be in transit than can be counted"
+        ))),
+    })
 }
 
 /// A SKU that the old database has units of, and the new one books in whole units: no transfer of it
@@ -87,30 +97,32 @@ fn request_id(old: &Book, new: &Book) -> RequestId {
     RequestId::parse(&format!("bring-back:{from}:{to}")).expect("short and plain")
 }
 
+/// All that a database has of a SKU, on hand and in transit.
+fn all_of(sku: &Sku, held: &Allotment) -> Option<Line> {
+    let units = u64::try_from(held.on_hand + held.in_transit).ok()?;
+    Some(Line::new(sku.clone(), Quantity::of_sum(units)?))
+}
+
 fn move_stock<B: Books>(
     books: &mut B,
     (old, held): (&Book, Vec<(Sku, Allotment)>),
     new: &mut Book,
     request_id: &RequestId,
     cause: &Cause,
-) -> Result<Vec<Line>, B::Error> {
+) -> Result<Result<Vec<Line>, TooMuch>, B::Error> {
     let moved = held.into_iter().filter_map(|(sku, mut allotment)| {
-        let units = u64::try_from(allotment.on_hand + allotment.in_transit).ok()?;
-        let quantity = Quantity::of_sum(units)?;
-        let (on_hand, _) = allotment.take_all();
-        Some((Line::new(sku, quantity), allotment, on_hand))
+        let line = all_of(&sku, &allotment)?;
+        let (_, in_transit) = allotment.take_all();
+        Some((line, allotment, in_transit))
     });
     let mut moved: Vec<_> = moved.collect();
     moved.sort_by(|(a, ..), (b, ..)| a.sku.cmp(&b.sku));
     let lines: Vec<Line> = moved.iter().map(|(line, _, _)| line.clone()).collect();
     if lines.is_empty() {
-        return Ok(lines);
+        return Ok(Ok(lines));
     }
-    let left: Vec<_> =
-        moved.iter().map(|(line, allotment, _)| (line.sku.clone(), *allotment)).collect();
-    books.save_allotments(old.id, &left)?;
-    // What was in transit to the old database is now in transit to the new one, and so is what the
-    // old one had on hand.
+    // What was in transit to the old database is so no more. All of a line is in transit to the new
+    // one.
     let occasion = Occasion {
         kind: MovementKind::BringBack,
         gateway: Some(&new.gateway),
@@ -118,10 +130,16 @@ fn move_stock<B: Books>(
         request_id,
         cause,
     };
-    let on_hand = moved.iter().filter(|(_, _, on_hand)| *on_hand != 0);
-    let movement =
-        |(line, _, on_hand): &(Line, _, i64)| occasion.movement(&line.sku, *on_hand, &None);
-    booking::book(books, &on_hand.map(movement).collect::<Vec<_>>())?;
+    let movements = moved.iter().flat_map(|(Line { sku, quantity, .. }, _, in_transit)| {
+        let moved = [-in_transit, quantity.units()].into_iter().filter(|units| *units != 0);
+        moved.map(|units| occasion.movement(sku, units, &None))
+    });
+    if let Err(too_much) = booking::book(books, &movements.collect::<Vec<_>>())? {
+        return Ok(Err(too_much));
+    }
+    let left: Vec<_> =
+        moved.iter().map(|(line, allotment, _)| (line.sku.clone(), *allotment)).collect();
+    books.save_allotments(old.id, &left)?;
     issue(books, new, request_id, Direction::Grant, &lines, cause)?;
-    Ok(lines)
+    Ok(Ok(lines))
 }

@@ -4,19 +4,19 @@
 //! Each is decided once under its request id, as at a gateway: the same request gets the same
 //! outcome again, a refusal too. Another request under the same id is a conflict.
 
-use super::booking;
+use super::booking::{self, TooMuch};
 use super::books::Books;
 use super::central_request::{CentralRequest, fingerprints};
 use super::movement::{MovementKind, Occasion};
 use super::orders::{self, Ordered};
 use super::records::{AppliedRequest, Book, DecidedRequest, Elsewhere, Pool, PoolLine};
-use super::transfer::issue;
-use super::whole_units;
+use super::transfer::{issue, without_room};
+use super::{taken_over, whole_units};
 use crate::limits::STOCK_MAX;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{
-    AppliedLine, Cause, Command, Direction, Line, Refusal, RequestId, RequestRecord, Sku,
-    Undecided, totals,
+    Action, Actor, AppliedLine, Cause, Command, Direction, Line, Refusal, RequestId, RequestRecord,
+    Sku, Undecided, totals,
 };
 
 /// How a central request was decided.
@@ -45,6 +45,8 @@ pub enum Rejection {
     Conflict(String),
     /// The pool of this SKU would exceed [`STOCK_MAX`].
     TooLarge(Sku),
+    /// The gateway would have more of this SKU than [`STOCK_MAX`].
+    NoRoom(GatewayId, Sku),
     /// The gateway has never greeted.
     UnknownGateway(GatewayId),
     /// The database in force is fenced, for this reason.
@@ -54,9 +56,6 @@ pub enum Rejection {
     /// Too many sales wait for units from elsewhere.
     TooManyOpen,
 }
-
-/// The operation of a sale that waits for units from elsewhere.
-pub(super) const OPEN_SALE: &str = "deduct";
 
 /// Decides a central request, or returns its outcome again.
 ///
@@ -72,8 +71,13 @@ pub fn decide<B: Books>(
     if let Some(decided) = books.decided_request(request_id)? {
         return Ok(replay(request_id, request, decided, fingerprints));
     }
-    if books.is_open_order(request_id)? {
-        return Ok(Err(Rejection::Conflict(OPEN_SALE.into())));
+    if let Some(decided) = taken_over::find(books, request_id, request)? {
+        return Ok(Ok(decision(request_id, request, decided, true)));
+    }
+    if books.is_open_order(request_id)?
+        && let Some(open) = books.open_order(request_id)?
+    {
+        return Ok(Err(Rejection::Conflict(open.request().operation().into())));
     }
     if let Some(command) = request.command(request_id, cause) {
         return decide_order(books, &command, request, fingerprints);
@@ -90,6 +94,32 @@ pub fn decide<B: Books>(
     let decided = remembered(request, fingerprints, outcome, None);
     books.save_request(request_id, &decided)?;
     Ok(Ok(CentralDecision { gateways, ..decision(request_id, request, decided, false) }))
+}
+
+/// Whether exactly this request was refused before its SKU had any units: until then, the catalogue
+/// may give it other decimals.
+///
+/// # Errors
+/// If the books database fails.
+pub fn was_refused<B: Books>(
+    books: &mut B,
+    request_id: &RequestId,
+    request: &CentralRequest,
+    cause: &Cause,
+) -> Result<bool, B::Error> {
+    let fingerprints = fingerprints(request_id, request, cause);
+    let decided = books.decided_request(request_id)?.filter(DecidedRequest::had_no_stock);
+    Ok(decided.is_some_and(|decided| replay(request_id, request, decided, fingerprints).is_ok()))
+}
+
+impl DecidedRequest {
+    /// Whether it was refused because its SKU was not known, or had nothing.
+    pub(super) fn had_no_stock(&self) -> bool {
+        matches!(
+            self.outcome,
+            Err(Refusal::UnknownSku { .. } | Refusal::InsufficientStock { available: 0, .. })
+        )
+    }
 }
 
 /// Decides an order whose request id is new.
@@ -119,7 +149,8 @@ fn decide_order<B: Books>(
         Err(refusal) => Err(refusal),
     };
     let is_remembered = record.is_some();
-    let known = remembered(request, fingerprints, outcome, record);
+    let maker = maker(command);
+    let known = DecidedRequest { maker, ..remembered(request, fingerprints, outcome, record) };
     if is_remembered {
         books.save_request(&command.request_id, &known)?;
     }
@@ -138,6 +169,12 @@ fn received_too_much<B: Books>(books: &mut B, lines: &[Line]) -> Result<Option<S
     Ok(None)
 }
 
+/// Who makes a reservation with this command.
+pub(super) fn maker(command: &Command) -> Option<Actor> {
+    let makes = matches!(command.action, Action::Reserve { .. });
+    command.cause.actor.clone().filter(|_| makes)
+}
+
 fn remembered(
     request: &CentralRequest,
     [fingerprint, _]: [u64; 2],
@@ -145,7 +182,7 @@ fn remembered(
     record: Option<RequestRecord>,
 ) -> DecidedRequest {
     let operation = request.operation().into();
-    DecidedRequest { fingerprint, operation, outcome, record, elsewhere: None }
+    DecidedRequest { fingerprint, operation, outcome, record, elsewhere: None, maker: None }
 }
 
 pub(super) fn decision(
@@ -167,7 +204,7 @@ fn replay(
     fingerprints: [u64; 2],
 ) -> Result<CentralDecision, Rejection> {
     let is_same = decided.operation == request.operation()
-        && (decided.is_taken_over() || fingerprints.contains(&decided.fingerprint));
+        && (decided.may_be_of(request) || fingerprints.contains(&decided.fingerprint));
     match is_same {
         true => Ok(decision(request_id, request, decided, true)),
         false => Err(Rejection::Conflict(decided.operation)),
@@ -212,6 +249,10 @@ impl<B: Books> Pools<'_, B> {
         match request {
             CentralRequest::Grant { gateway, lines } => {
                 let mut book = self.open_book(gateway, lines)?;
+                if let Some(sku) = without_room(self.books, &book, lines)? {
+                    let rejection = Rejection::NoRoom(gateway.clone(), sku);
+                    return Err(NotApplied::Rejected(rejection));
+                }
                 self.take_out(&occasion(MovementKind::Grant, gateway), lines)?;
                 issue(self.books, &mut book, request_id, Direction::Grant, lines, cause)?;
                 Ok(vec![gateway.clone()])
@@ -243,13 +284,11 @@ impl<B: Books> Pools<'_, B> {
                 return Err(insufficient(sku, quantity.units(), available.max(0)));
             }
         }
-        Ok(self.book(occasion, lines)?)
-    }
-
-    fn book(&mut self, occasion: &Occasion<'_>, lines: &[Line]) -> Result<(), B::Error> {
         let movement =
             |line: &Line| occasion.movement(&line.sku, line.quantity.units(), &line.trace);
-        booking::book(self.books, &lines.iter().map(movement).collect::<Vec<_>>())
+        let movements: Vec<_> = lines.iter().map(movement).collect();
+        booking::book(self.books, &movements)?
+            .map_err(|TooMuch(sku)| NotApplied::Rejected(Rejection::TooLarge(sku)))
     }
 
     fn check_known(&mut self, lines: &[Line]) -> Result<(), NotApplied<B::Error>> {

@@ -23,6 +23,7 @@ pub(super) fn count_sold<B: Books>(
             Kind::Rollback => -entry.change.max(0),
             Kind::Restock
             | Kind::Count
+            | Kind::CountRollback
             | Kind::Reserve
             | Kind::Release
             | Kind::Expire
@@ -53,7 +54,8 @@ pub(super) fn count_refused<B: Books>(
     }
     for RefusedDemand { sku, lines, units } in &demand.refused {
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let (refused_lines, refused_units) = (number(*lines), number(*units));
+        let refused_lines = number(*lines);
+        let refused_units = number(*units).saturating_mul(book.whole_units.factor(sku));
         let counts = DemandCounts { sold: 0, refused_lines, refused_units };
         books.count_demand(book, day, sku, counts)?;
     }

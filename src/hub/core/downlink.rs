@@ -206,8 +206,8 @@ impl Downlink {
         if conversation.is_idle(&book, last_number) {
             self.conversations.remove(gateway);
         }
-        if arrived > 0 {
-            self.sizes.handle_arrived(gateway, arrived);
+        if arrived > 0 && self.sizes.handle_arrived(gateway, arrived) {
+            self.sizes.save(books, gateway)?;
         }
         Ok(frames)
     }
@@ -428,7 +428,7 @@ fn fitting_listings(found: Vec<(u64, Listing)>, limit: usize) -> CatalogueFrame 
             break;
         }
         bytes += more;
-        listings.push(listing);
+        listings.push(listing.sent());
         up_to = number;
     }
     (listings, up_to, bytes)

@@ -2,7 +2,9 @@
 //! probes, and repaired on request.
 
 use super::books::Books;
+use super::problem::{self, is_drift};
 use super::records::{Allotment, Book};
+use super::whole_units;
 use crate::protocol::drift::{Content, Search};
 use crate::protocol::frame::Hello;
 use crate::protocol::topic::GatewayId;
@@ -11,9 +13,11 @@ use crate::stock::{Digest, Seq, Sku};
 /// Starts a search: the digests differ at a position although the ledgers do not.
 pub(super) fn start_search(book: &mut Book, seq: Seq) {
     book.searching = book.differing.is_empty();
-    book.problem.get_or_insert_with(|| format!(
-        "the gateway's stock and the books differ at entry {seq}, though the ledger is the same; the SKUs are being looked for"
-    ));
+    if !book.problem.as_deref().is_some_and(is_drift) {
+        book.problem = Some(format!(
+            "the gateway's stock and the books differ at entry {seq}, though the ledger is the same; the SKUs are being looked for"
+        ));
+    }
 }
 
 /// Compares the digest of a greeting with the books, if both are at the same position.
@@ -46,17 +50,20 @@ pub(super) fn compare<B: Books>(
     let own = own.map(|(sku, held)| (sku, book.whole_units.own(sku, held.figures())));
     search.compare(content, own);
     if search.next().is_none() {
-        report(&mut book, search.found());
+        let left = problem::left(books, &book)?;
+        report(&mut book, search.found(), left);
+        whole_units::restate(books, &mut book)?;
         books.save(&book)?;
     }
     Ok(allotments.len())
 }
 
-fn report(book: &mut Book, found: &[Sku]) {
+/// `left` is what else is wrong.
+fn report(book: &mut Book, found: &[Sku], left: Option<String>) {
     book.searching = false;
     book.differing = found.to_vec();
     book.problem = match found {
-        [] => None,
+        [] => left,
         [first, ..] => Some(format!(
             "the stock of {} SKUs differs, {first} among them, though the ledger is the same; repair the books, and run stockgate doctor at the gateway",
             found.len()
@@ -65,8 +72,8 @@ fn report(book: &mut Book, found: &[Sku]) {
 }
 
 /// Sets the allotments of the book in force to the sums of its entries; returns the SKUs that
-/// changed, or `None` for an unknown gateway. The problem is cleared if the digest then agrees with
-/// the gateway's.
+/// changed, or `None` for an unknown gateway. The problem ends if the digest then agrees with the
+/// gateway's, unless the database has replaced another one.
 ///
 /// # Errors
 /// If the books database fails.
@@ -95,10 +102,28 @@ pub fn repair<B: Books>(books: &mut B, gateway: &GatewayId) -> Result<Option<Vec
     books.save_allotments(book.id, &repaired)?;
     let agrees = digest == book.cursor.checks.digest;
     if agrees && book.is_open() {
-        book.problem = None;
+        book.problem = problem::left(books, &book)?;
         book.searching = false;
         book.differing.clear();
+        whole_units::restate(books, &mut book)?;
     }
     books.save(&book)?;
     Ok(Some(repaired.into_iter().map(|(sku, _)| sku).collect()))
+}
+
+/// Updates the problem of the database in force, the last of `left`, after older ones of its gateway
+/// were retired or forgotten.
+pub(super) fn settle<B: Books>(books: &mut B, left: &[Book]) -> Result<(), B::Error> {
+    let Some((newest, older)) = left.split_last() else { return Ok(()) };
+    if !newest.is_open() || !newest.differing.is_empty() || newest.searching {
+        return Ok(());
+    }
+    let problem = problem::replaced(older, newest);
+    let says_so = newest.problem.as_ref().is_some_and(|known| known.starts_with(problem::REPLACED));
+    if problem.is_none() || says_so {
+        let mut settled = Book { problem, ..newest.clone() };
+        whole_units::restate(books, &mut settled)?;
+        books.save(&settled)?;
+    }
+    Ok(())
 }

@@ -2,9 +2,11 @@
 
 use super::account::AccountUpdate;
 use super::answer::FrameAnswer;
+use super::booking::TooMuch;
 use super::books::Books;
 use super::judge::diverged;
 use super::outcome::{FrameOutcome, close, fence_and_refuse, hold_instead, record_seen};
+use super::problem::{UNLISTED, WAITING, end_waiting, note_waiting};
 use super::quota::Quota;
 use super::records::Book;
 use super::transfer::{Counted, TransferMatcher, count_taken};
@@ -13,11 +15,6 @@ use crate::protocol::frame::{Entries, Frame};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::{Chain, Entry, Kind, Sku, Taken};
-
-/// How the problem of a gateway begins whose entries wait for a listing, or for another reason that
-/// may pass.
-const UNLISTED: &str = "its ledger has entries of SKU";
-pub(super) const WAITING: &str = "its entries wait";
 
 /// Books new entries, if they lead to the checksums that the frame names. `skip` entries are known.
 pub(super) fn apply<B: Books>(
@@ -34,9 +31,11 @@ pub(super) fn apply<B: Books>(
     let new = new_skus(books, &book, entries)?;
     let new_skus = match count_unknown(books, &new)? {
         Ok(new_skus) => new_skus,
-        Err(New::Unlisted(reason)) => return wait(books, book, reason, now_ms),
+        Err(New::Unlisted(reason)) => {
+            return wait(books, with_pending(book, entries, now_ms), reason, now_ms);
+        }
         Err(New::TooMany(reason)) => {
-            let waiting = wait(books, book, reason, now_ms)?;
+            let waiting = wait(books, with_pending(book, entries, now_ms), reason, now_ms)?;
             return Ok(FrameOutcome { limited: Some(Quota::Skus), ..waiting });
         }
     };
@@ -45,19 +44,20 @@ pub(super) fn apply<B: Books>(
     let update = match book_entries(books, &mut book, (entries, *taken), checks.chain)? {
         Ok(update) => update,
         Err(Unbookable::Transfer(what)) if book.wire == Version::V2 => {
-            return hold_instead(books, before, &what, now_ms);
+            return hold_instead(books, with_pending(before, entries, now_ms), &what, now_ms);
         }
         Err(Unbookable::Transfer(reason) | Unbookable::Fault(reason)) => {
             return fence_and_refuse(books, before, reason, now_ms);
         }
     };
-    reopen::reopened(&mut book);
+    reopen::reopened(books, &mut book)?;
     let last_seq = entries.last().map_or(before.cursor.acked_seq, |last| last.seq);
+    end_waiting(&mut book);
     if update.reached.digest != checks.digest {
         drift::start_search(&mut book, last_seq);
     }
     book.cursor.acked_seq = last_seq;
-    end_waiting(&mut book);
+    whole_units::restate(books, &mut book)?;
     if !before.cursor.checks.chain.is_like(checks.chain) {
         book.chain_since = before.cursor.acked_seq;
     }
@@ -99,6 +99,14 @@ pub(super) fn count_pending(book: &mut Book, booked: Option<&Entry>, now_ms: i64
         None if book.pending_since_ms == 0 => book.pending_since_ms = now_ms.max(1),
         None => {}
     }
+}
+
+/// The book of a database whose entries are known, and wait.
+fn with_pending(mut book: Book, entries: &[Entry], now_ms: i64) -> Book {
+    let last_seq = entries.last().map_or(0, |last| last.seq);
+    book.known_seq = book.known_seq.max(last_seq);
+    count_pending(&mut book, None, now_ms);
+    book
 }
 
 /// Why entries of new SKUs wait.
@@ -144,28 +152,6 @@ fn count_unknown<B: Books>(books: &mut B, new: &[Sku]) -> Result<Result<u64, New
     })
 }
 
-/// Adds to what is wrong with a database that it waits, for a reason that may pass.
-pub(super) fn note_waiting(book: &mut Book, reason: &str) {
-    end_waiting(book);
-    book.problem = Some(match book.problem.take() {
-        Some(problem) => format!("{problem}; {reason}"),
-        None => reason.into(),
-    });
-}
-
-/// Takes back what [`note_waiting`] has added, once entries are booked.
-fn end_waiting(book: &mut Book) {
-    let Some(problem) = &mut book.problem else { return };
-    for beginning in [UNLISTED, WAITING] {
-        if problem.starts_with(beginning) {
-            problem.clear();
-        } else if let Some(at) = problem.find(&format!("; {beginning}")) {
-            problem.truncate(at);
-        }
-    }
-    drop(book.problem.take_if(|problem| problem.is_empty()));
-}
-
 /// Takes nothing for this reason. The gateway keeps its entries and asks again.
 fn wait<B: Books>(
     books: &mut B,
@@ -193,7 +179,11 @@ pub fn reject_frame<B: Books>(
 ) -> Result<FrameOutcome, B::Error> {
     let newest = books.books(gateway)?.pop();
     match newest.filter(|book| book.cursor.epoch == frame.epoch() && book.is_open()) {
-        Some(book) => wait(books, book, format!("{WAITING}: {reason}"), now_ms),
+        Some(book) => {
+            let entries = if let Frame::Entries(frame) = frame { &frame.entries[..] } else { &[] };
+            let book = with_pending(book, entries, now_ms);
+            wait(books, book, format!("{WAITING}: {reason}"), now_ms)
+        }
         None => Ok(FrameOutcome::default()),
     }
 }
@@ -223,9 +213,17 @@ fn book_entries<B: Books>(
     if update.reached.chain != chain {
         return Ok(Err(Unbookable::Fault(diverged(last_seq))));
     }
+    let pools = match update.pools(matcher.books())? {
+        Ok(pools) => pools,
+        Err(TooMuch(sku)) => {
+            return Ok(Err(Unbookable::Fault(format!(
+                "with the entries up to {last_seq}, the pool of SKU {sku} would have more than any pool can have"
+            ))));
+        }
+    };
     matcher.save()?;
     books.append(book.id, entries)?;
-    update.save(books, book)?;
+    update.save(books, book, &pools)?;
     Ok(Ok(update))
 }
 

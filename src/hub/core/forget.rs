@@ -2,6 +2,7 @@
 //! entry, and SKUs without units. Ledgers are never removed.
 
 use super::books::Books;
+use super::drift;
 use super::records::{Book, Pool};
 use crate::protocol::topic::GatewayId;
 use crate::stock::Sku;
@@ -28,19 +29,14 @@ pub fn forget_unused<B: Books>(
     if all.is_empty() {
         return Ok(None);
     }
-    let (unused, mut left): (Vec<Book>, Vec<Book>) = all.into_iter().partition(is_unused);
+    let (unused, left): (Vec<Book>, Vec<Book>) = all.into_iter().partition(is_unused);
     for book in &unused {
         books.remove(book)?;
     }
-    let (forgotten, count) = (unused.len(), left.len());
-    if let Some(newest) = left.pop().filter(|newest| forgotten > 0 && newest.is_open()) {
-        // Nothing is left that it would have replaced.
-        let is_sound = newest.differing.is_empty() && !newest.searching;
-        if is_sound && left.iter().all(|other| other.retired) {
-            books.save(&Book { problem: None, ..newest })?;
-        }
+    if !unused.is_empty() {
+        drift::settle(books, &left)?;
     }
-    Ok(Some(ForgottenDatabases { forgotten, left: count }))
+    Ok(Some(ForgottenDatabases { forgotten: unused.len(), left: left.len() }))
 }
 
 fn is_unused(book: &Book) -> bool {

@@ -123,15 +123,17 @@ impl FrameSizes {
         }
     }
 
-    /// Changes what is known of a gateway, and notes whether a limit begins or ends by it.
-    fn change(&mut self, gateway: &GatewayId, apply: impl FnOnce(&mut FrameSize)) {
+    /// Changes what is known of a gateway; notes and returns whether a limit begins or ends by it.
+    fn change(&mut self, gateway: &GatewayId, apply: impl FnOnce(&mut FrameSize)) -> bool {
         let size = self.of.entry(gateway.clone()).or_insert_with(FrameSize::trusting);
         let was_limited = size.lost_bytes().is_some();
         apply(size);
         let lost = size.lost_bytes();
-        if lost.is_some() != was_limited {
+        let is_news = lost.is_some() != was_limited;
+        if is_news {
             self.news.push((gateway.clone(), lost));
         }
+        is_news
     }
 
     /// What has begun or ended since the last call.
@@ -165,11 +167,9 @@ impl FrameSizes {
         known.min(DOWN_BYTES).min(ceiling)
     }
 
-    /// Frames of this size have arrived at a gateway.
-    pub(super) fn handle_arrived(&mut self, gateway: &GatewayId, bytes: usize) {
-        if self.of.contains_key(gateway) {
-            self.change(gateway, |size| size.handle_arrived(bytes));
-        }
+    /// Frames of this size have arrived at a gateway. Returns whether a limit begins or ends by it.
+    pub(super) fn handle_arrived(&mut self, gateway: &GatewayId, bytes: usize) -> bool {
+        self.of.contains_key(gateway) && self.change(gateway, |size| size.handle_arrived(bytes))
     }
 
     /// Frames of this size have not arrived at a gateway, though small ones have.
@@ -183,10 +183,11 @@ impl FrameSizes {
     }
 }
 
-/// What is said of frames that do not reach a gateway.
+/// What is said of frames that do not get through between a gateway and the hub. In which direction they
+/// were lost is not kept: both pass the same broker.
 pub fn size_limit(bytes: u64) -> String {
     format!(
-        "frames of {} to it do not get through, small ones do: a size limit of the broker or of a proxy",
+        "frames of {} between it and the hub do not get through, small ones do: a size limit of the broker or of a proxy",
         sizes::Bytes(bytes)
     )
 }

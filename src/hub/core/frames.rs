@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::answer::FrameAnswer;
 use super::books::Books;
-use super::entries::{WAITING, apply, count_pending, note_waiting};
+use super::entries::{apply, count_pending};
 use super::judge::{Verdict, judge};
 use super::outcome::{FrameOutcome, close, fence_and_refuse, held_answer, record_seen};
+use super::problem::{WAITING, note_waiting, replaced};
 use super::quota::Quota;
 use super::records::Book;
 use super::transfer::{Counted, count_taken};
@@ -63,7 +64,7 @@ pub fn handle_frame<B: Books>(
         (Verdict::Fence(reason), Some(book)) => fence_and_refuse(books, book, reason, now_ms)?,
         (Verdict::Refuse(reason), newest) => {
             all.extend(newest);
-            set_aside(books, all, frame)?;
+            set_aside(books, all, frame, now_ms)?;
             FrameOutcome::answered(FrameAnswer::Refused { epoch: frame.epoch(), reason })
         }
         (Verdict::Apply { skip }, Some(book)) => apply(books, book, frame, skip, now_ms)?,
@@ -113,7 +114,7 @@ fn keep_out<B: Books>(
     frame: &Frame,
     now_ms: i64,
 ) -> Result<Option<FrameAnswer>, B::Error> {
-    match reopen::judge_again(book, frame) {
+    match reopen::judge_again(books, book, frame)? {
         Some(reason) => Ok(fence_and_refuse(books, book.clone(), reason, now_ms)?.answer),
         None => hold_back(books, book, frame, now_ms),
     }
@@ -133,6 +134,7 @@ fn hold_back<B: Books>(
         recovery::receive_greeting(books, book, hello, now_ms)?;
         keys::receive(book, hello);
         book.known_seq = book.known_seq.max(hello.ledger_seq);
+        count_pending(book, None, now_ms);
     }
     let Some(answer) = held_answer(book) else { return Ok(None) };
     record_seen(book, now_ms);
@@ -235,6 +237,9 @@ pub fn record_online<B: Books>(
     let Some(mut book) = books.books(gateway)?.pop() else {
         return Ok(false);
     };
+    if online && !book.online {
+        books.note_recall(gateway, true);
+    }
     book.online = online;
     book.last_seen_ms = if seen { now_ms } else { book.last_seen_ms };
     books.save(&book)?;
@@ -289,8 +294,7 @@ fn open_book<B: Books>(
     if let Some(newest) = older.last() {
         books.save(&Book { online: false, ..newest.clone() })?;
     }
-    let replaced = older.iter().rfind(|old| !old.retired);
-    book.problem = replaced.map(|old| replaced_problem(old, &book));
+    book.problem = replaced(older, &book);
     books.open(&mut book)?;
     let nonce = greeting.map_or(0, |hello| hello.nonce);
     let resume = FrameAnswer::Resume { epoch, acked_seq: 0, nonce };
@@ -298,18 +302,13 @@ fn open_book<B: Books>(
     Ok(FrameOutcome { opened_another: is_another, ..FrameOutcome::answered(answer) })
 }
 
-fn replaced_problem(old: &Book, new: &Book) -> String {
-    let is_other = new.device_key != old.device_key && old.device_key.is_some();
-    let device = if is_other { ", signed with another key" } else { "" };
-    let epoch = new.cursor.epoch;
-    format!(
-        "the database was replaced: epoch {} ended at entry {}, epoch {epoch} continues{device}; retire the old one if it is gone for good, bring its stock back, then count",
-        old.cursor.epoch, old.cursor.acked_seq
-    )
-}
-
 /// Keeps late entries of a fenced or replaced database, for an operator to look at.
-fn set_aside<B: Books>(books: &mut B, all: Vec<Book>, frame: &Frame) -> Result<(), B::Error> {
+fn set_aside<B: Books>(
+    books: &mut B,
+    all: Vec<Book>,
+    frame: &Frame,
+    now_ms: i64,
+) -> Result<(), B::Error> {
     let Frame::Entries(Entries { entries, .. }) = frame else {
         return Ok(());
     };
@@ -325,6 +324,7 @@ fn set_aside<B: Books>(books: &mut B, all: Vec<Book>, frame: &Frame) -> Result<(
         return Ok(());
     };
     book.known_seq = book.known_seq.max(last.seq);
+    count_pending(&mut book, None, now_ms);
     book.aside = books.set_aside(book.id, &kept)?;
     books.save(&book)
 }

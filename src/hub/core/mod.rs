@@ -28,24 +28,27 @@ mod movement;
 mod orders;
 mod outcome;
 mod policy;
+mod problem;
 mod quota;
 mod recalls;
 mod records;
 mod recovery;
 mod reopen;
 mod retire;
+mod taken_over;
 mod transfer;
 mod whole_units;
 
 pub use self::answer::FrameAnswer;
 pub use self::anywhere::{
-    AnywhereSale, OpenOrder, Progress, Spare, StoredOrder, sell, serve as serve_sales, settle,
+    AnywhereSale, OpenOrder, Progress, Purpose, Spare, sale_was_refused, sell,
+    serve as serve_sales, settle,
 };
-pub use self::books::{Books, Rules};
+pub use self::books::{Books, PolicyOfSku, Rules};
 pub use self::breaker::Breaker;
 pub use self::bring_back::{BroughtBack, CannotBringBack, bring_back};
 pub use self::catalogue::{CatalogueChange, compare, publish};
-pub use self::central::{CentralDecision, Rejection, decide};
+pub use self::central::{CentralDecision, Rejection, decide, was_refused};
 pub use self::central_request::CentralRequest;
 pub use self::decimals::{SkuDecimals, decimals_of};
 pub use self::downlink::Downlink;
@@ -59,6 +62,7 @@ pub use self::movement::{EnteredMovement, Movement, MovementKind};
 pub use self::orders::{StoredHold, StoredRecord, expire};
 pub use self::outcome::FrameOutcome;
 pub use self::policy::{serve_all, set_gateway_policy, set_policy};
+pub use self::problem::{is_drift, is_waiting};
 pub use self::quota::{Quota, Quotas};
 pub use self::recalls::{RecallLine, RecallStatus, recall_status};
 pub use self::records::{

@@ -1,9 +1,11 @@
 //! Movements of the hub's own: what changes a pool beside the entries of gateways.
 
+use uuid::Uuid;
+
 use crate::limits::{ID_BYTES_MAX, REQUEST_ID_BYTES_MAX};
 use crate::protocol::topic::GatewayId;
 use crate::stock::{
-    Cause, Chain, ChainedBytes, Entry, Kind, OptionalTrace, OrderId, RequestId, Seq, Sku,
+    Cause, Chain, ChainedBytes, Entry, Kind, OptionalTrace, OrderId, Origin, RequestId, Seq, Sku,
 };
 
 /// The kind of a movement. The numbers are in the books: append only.
@@ -91,7 +93,7 @@ impl MovementKind {
             Kind::Commit => Self::Commit,
             Kind::Release => Self::Release,
             Kind::Expire => Self::Expire,
-            Kind::Count | Kind::Grant | Kind::Recall => Self::Correction,
+            Kind::Count | Kind::CountRollback | Kind::Grant | Kind::Recall => Self::Correction,
         }
     }
 }
@@ -159,6 +161,11 @@ impl EnteredMovement {
 }
 
 impl Movement {
+    /// The origin of the hub's own ledger: no gateway of no site, and the identity of the books.
+    pub fn origin(books: Uuid) -> Origin {
+        Origin { site: String::new(), gateway: String::new(), epoch: books }
+    }
+
     /// What an order has entered into the stock that was made of the pools.
     pub(super) fn of_entry(entry: &Entry) -> Self {
         Self {

@@ -133,10 +133,11 @@ fn serve<B: Books>(books: &mut B, sku: &Sku) -> Result<Vec<GatewayId>, B::Error>
             books.stop_waiting(sku, id)?;
             continue;
         };
-        let expected = books.allotment(id, sku)?.expected();
+        let allotment = books.allotment(id, sku)?;
+        let expected = allotment.expected();
         let mut recent = books.recent_grants(&book, sku)?;
         let allowance = policy.allowance(&recent, books.now_ms());
-        let needed = (policy.target - expected).min(allowance);
+        let needed = (policy.target - expected).min(allowance).min(allotment.room());
         let given = grant(books, &mut book, sku, needed)?;
         if given > 0 {
             // A policy that has no bound today may be given one that counts this day.
@@ -182,7 +183,9 @@ fn grant<B: Books>(
         request_id: &request_id,
         cause: &cause,
     };
-    booking::book(books, &[occasion.movement(sku, given, &None)])?;
+    if booking::book(books, &[occasion.movement(sku, given, &None)])?.is_err() {
+        return Ok(0);
+    }
     let line = Line::new(sku.clone(), quantity);
     issue(books, book, &request_id, Direction::Grant, &[line], &cause)?;
     Ok(given)

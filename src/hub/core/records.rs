@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::judge::Cursor;
+use crate::limits::STOCK_MAX;
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::{
-    Checks, Decimals, Line, Refusal, RequestId, RequestRecord, Seq, Sku, Taken, Transfer,
+    Actor, Checks, Decimals, Line, Refusal, RequestId, RequestRecord, Seq, Sku, Taken, Transfer,
 };
 
 /// The books of one database of a gateway.
@@ -96,7 +97,7 @@ pub struct Takeover {
     pub transfer: u64,
     /// How many transfers the books did not know.
     pub transfers: u64,
-    /// The units of the entries that were booked as they were.
+    /// The units of the entries that were booked as they were, with six decimals.
     pub units: u64,
 }
 
@@ -236,6 +237,11 @@ impl Allotment {
         self.on_hand - self.reserved + self.in_transit
     }
 
+    /// How much more may be granted: a stock holds no more than [`STOCK_MAX`].
+    pub fn room(&self) -> i64 {
+        STOCK_MAX - self.on_hand - self.in_transit
+    }
+
     /// On hand and reserved, as the digest takes them.
     pub fn figures(&self) -> (i64, i64) {
         (self.on_hand, self.reserved)
@@ -306,11 +312,8 @@ impl RecentGrants {
         let hour = now_ms / Self::HOUR_MS;
         // A clock that was set back must not open the bound: hours to come count too.
         let counts = |(of, _): &&(i64, i64)| *of >= hour - Self::HOURS;
-        self.0
-            .iter()
-            .filter(counts)
-            .map(|(_, units)| units)
-            .fold(0, |sum, units| sum.saturating_add(*units))
+        let units = self.0.iter().filter(counts).map(|(_, units)| *units);
+        units.fold(0, i64::saturating_add)
     }
 
     pub(super) fn add(&mut self, units: i64, now_ms: i64) {
@@ -405,6 +408,9 @@ pub struct DecidedRequest {
     /// For a refused sale from anywhere. It is stored behind the record.
     #[serde(skip)]
     pub elsewhere: Option<Elsewhere>,
+    /// Who made a reservation. It is stored behind that; earlier programs have not kept it.
+    #[serde(skip)]
+    pub maker: Option<Actor>,
 }
 
 /// The units of a SKU that gateways have to spare, as far as the books know.

@@ -6,21 +6,16 @@
 //! starts to take over its ledger: up to the position that shows its last transfer, grants and
 //! recalls that the books do not know are booked as the ledger says. Their units come out of the
 //! pool. If the books have lost a receipt, the pool is below 0 then, until the receipt is booked
-//! again. The requests that such transfers are of are remembered, so that a repetition of one does
-//! not make it a second time.
-
-use uuid::Uuid;
+//! again. [`super::taken_over`] remembers the requests that such transfers are of.
 
 use super::books::Books;
 use super::movement::{MovementKind, Occasion};
-use super::records::{
-    AppliedRequest, Book, DecidedRequest, Held, IssuedTransfer, MatchPosition, Pool, PoolLine,
-};
+use super::records::{Book, Held, IssuedTransfer, MatchPosition};
 use super::{booking, catalogue};
 use crate::limits::{RECOVERIES_AHEAD_MAX, TRANSFERS_AHEAD_MAX};
 use crate::protocol::frame::{BooksId, Hello};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Direction, Line, RequestId, Sku, Taken};
+use crate::stock::{Direction, Line, Sku, Taken};
 
 const ADVICE: &str =
     "older books were put back; POST /api/books/recover takes the gateway on again";
@@ -182,70 +177,6 @@ pub(super) fn finish<B: Books>(books: &mut B, book: &mut Book) -> Result<(), B::
     Ok(())
 }
 
-/// A line of a grant or recall that was booked as the ledger has it.
-pub(super) struct TakenOver {
-    pub(super) request_id: RequestId,
-    pub(super) kind: MovementKind,
-    pub(super) sku: Sku,
-    pub(super) quantity: u64,
-}
-
-/// Remembers the requests of transfers that were taken over, as far as the ledger shows them: a
-/// repetition gets this outcome. One that was decided again before stays as it is.
-pub(super) fn remember<B: Books>(
-    books: &mut B,
-    book: &Book,
-    lines: &[TakenOver],
-) -> Result<(), B::Error> {
-    for TakenOver { request_id, kind, sku, quantity } in lines {
-        // The hub names none of its own requests a second time.
-        if is_of_hub(request_id, book.cursor.epoch) {
-            continue;
-        }
-        let Pool { unallotted, in_transit, .. } = books.pool(sku)?;
-        let (sku, quantity) = (sku.clone(), *quantity);
-        let line = PoolLine { sku, quantity, unallotted, in_transit };
-        match books.decided_request(request_id)? {
-            None => {
-                let seq = books.next_request_number()?;
-                let applied = AppliedRequest { seq, lines: vec![line] };
-                let decided = DecidedRequest::taken_over(kind.as_str(), applied);
-                books.save_request(request_id, &decided)?;
-            }
-            Some(mut known) => {
-                if known.is_taken_over()
-                    && let Ok(applied) = &mut known.outcome
-                {
-                    applied.lines.push(line);
-                    books.update_request(request_id, &known)?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-impl DecidedRequest {
-    /// The hash of a request of which only what it has led to is known. Any request of the same
-    /// operation under its id counts as the same.
-    const UNKNOWN: u64 = u64::MAX;
-
-    /// A request that the books have lost, and that was taken over from a ledger.
-    pub(super) fn taken_over(operation: &str, applied: AppliedRequest) -> Self {
-        let (operation, outcome) = (operation.into(), Ok(applied));
-        Self { fingerprint: Self::UNKNOWN, operation, outcome, record: None, elsewhere: None }
-    }
-
-    pub(super) fn is_taken_over(&self) -> bool {
-        self.fingerprint == Self::UNKNOWN
-    }
-}
-
-/// Whether the hub has made a request by itself, for this database.
-fn is_of_hub(request_id: &RequestId, epoch: Uuid) -> bool {
-    request_id.as_str().contains(&format!(":{}:", epoch.simple()))
-}
-
 /// Moves units from transit back to the pool.
 fn undo<B: Books>(
     books: &mut B,
@@ -270,6 +201,9 @@ fn undo<B: Books>(
         allotments.push((sku.clone(), allotment));
         movements.push(occasion.movement(sku, -quantity.units(), &None));
     }
-    books.save_allotments(book.id, &allotments)?;
-    booking::book(books, &movements)
+    // What no pool can have stays in transit, in the books of this database.
+    match booking::book(books, &movements)? {
+        Ok(()) => books.save_allotments(book.id, &allotments),
+        Err(_) => Ok(()),
+    }
 }

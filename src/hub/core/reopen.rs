@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::books::Books;
 use super::records::Book;
 use super::retire::NoSuchEpoch;
+use super::{problem, whole_units};
 use crate::protocol::frame::{Frame, Hello};
 use crate::protocol::topic::GatewayId;
 
@@ -52,21 +53,29 @@ pub fn reopen<B: Books>(
 
 /// Judges the frame of a database that is being opened again: a greeting at the books' position,
 /// whose chain has been compared, opens it. Returns the reason to fence it again.
-pub(super) fn judge_again(book: &mut Book, frame: &Frame) -> Option<String> {
-    book.reopening.as_ref()?;
-    let Frame::Hello(Hello { ledger_seq, .. }) = frame else { return None };
+pub(super) fn judge_again<B: Books>(
+    books: &mut B,
+    book: &mut Book,
+    frame: &Frame,
+) -> Result<Option<String>, B::Error> {
+    let Frame::Hello(Hello { ledger_seq, .. }) = frame else { return Ok(None) };
+    if book.reopening.is_none() {
+        return Ok(None);
+    }
     let acked_seq = book.cursor.acked_seq;
     if *ledger_seq == acked_seq {
-        reopened(book);
+        reopened(books, book)?;
     }
-    (*ledger_seq < acked_seq).then(|| {
+    Ok((*ledger_seq < acked_seq).then(|| {
         format!("its ledger ends at entry {ledger_seq}, the books have it up to entry {acked_seq}")
-    })
+    }))
 }
 
 /// The ledger continues the books.
-pub(super) fn reopened(book: &mut Book) {
+pub(super) fn reopened<B: Books>(books: &mut B, book: &mut Book) -> Result<(), B::Error> {
     if book.reopening.take().is_some() {
-        book.problem = None;
+        book.problem = problem::left(books, book)?;
+        whole_units::restate(books, book)?;
     }
+    Ok(())
 }

@@ -9,6 +9,7 @@
 use uuid::Uuid;
 
 use super::books::Books;
+use super::drift;
 use super::records::{Book, IssuedTransfer};
 use crate::limits::FRAME_TRANSFERS_MAX;
 use crate::protocol::topic::GatewayId;
@@ -65,7 +66,11 @@ pub fn retire<B: Books>(
         mark_retired(&mut book);
         books.save(&book)?;
         close_recalls(books, &book)?;
-        clear_replaced(books, &all, book.id)?;
+        if all.last().is_some_and(|newest| newest.id != book.id) {
+            let is_left = |other: &&Book| other.id != book.id;
+            let left: Vec<Book> = all.iter().filter(is_left).cloned().collect();
+            drift::settle(books, &left)?;
+        }
     }
     let held = books.allotments(book.id)?.into_iter().map(|(sku, allotment)| HeldUnits {
         sku,
@@ -106,17 +111,4 @@ fn close_recalls<B: Books>(books: &mut B, book: &Book) -> Result<(), B::Error> {
             }
         }
     }
-}
-
-/// The newest database has no problem any more if `retired` was the last one that was replaced and
-/// not retired.
-fn clear_replaced<B: Books>(books: &mut B, all: &[Book], retired: i64) -> Result<(), B::Error> {
-    let Some(newest) = all.last().filter(|newest| newest.id != retired && newest.is_open()) else {
-        return Ok(());
-    };
-    let mut left = all.iter().filter(|other| other.id != retired && other.id != newest.id);
-    if left.all(|other| other.retired) && newest.differing.is_empty() && !newest.searching {
-        books.save(&Book { problem: None, ..newest.clone() })?;
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 mod anywhere;
 mod aside;
 mod chains;
+mod claimed;
 mod demand;
 mod forged;
 mod forget;
@@ -10,6 +11,7 @@ mod older;
 mod policies;
 mod reserved;
 mod retired;
+mod room;
 mod sent;
 pub(in crate::hub) mod test_hub;
 mod unlisted;

@@ -8,7 +8,7 @@ use super::records::{Book, IssuedTransfer};
 use crate::limits::TRANSFER_LINES_ISSUED;
 use crate::protocol::wire::Version;
 use crate::stock::{
-    Cause, Direction, Entry, Kind, Line, RequestId, Seq, Sku, Taken, Transfer, totals,
+    Cause, Decimals, Direction, Entry, Kind, Line, RequestId, Seq, Sku, Taken, Transfer, totals,
 };
 
 /// Issues the transfers of a request. The caller has taken a grant's units from where they were, and
@@ -64,6 +64,21 @@ fn put_in_transit<B: Books>(books: &mut B, book: &Book, lines: &[Line]) -> Resul
         given.push((sku.clone(), allotment));
     }
     books.save_allotments(book.id, &given)
+}
+
+/// The first SKU of which a database would have more than a stock can hold, with these lines and what
+/// is in transit to it: it could take neither this grant nor any that follows.
+pub(super) fn without_room<B: Books>(
+    books: &mut B,
+    book: &Book,
+    lines: &[Line],
+) -> Result<Option<Sku>, B::Error> {
+    let lines = totals(lines);
+    let skus: Vec<Sku> = lines.iter().map(|line| line.sku.clone()).collect();
+    let accounts = books.accounts(book.id, &skus)?;
+    let mut lines = lines.iter().zip(accounts);
+    let full = lines.find(|(line, account)| account.allotment.room() < line.quantity.units());
+    Ok(full.map(|(line, _)| line.sku.clone()))
 }
 
 /// What the entry of a grant or recall stands for.
@@ -153,9 +168,21 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
         }
         (self.book.match_position, self.current) = (before.0, before.1);
         self.changed.truncate(before.2);
-        let units = self.book.takeover.units.saturating_add(entry.change.unsigned_abs());
-        self.book.takeover.units = units.min(i64::MAX.unsigned_abs());
+        self.count_taken_over(entry)?;
         Ok(Matched::TakenOver)
+    }
+
+    /// Counts units in a measure that those of all SKUs have in common.
+    fn count_taken_over(&mut self, entry: &Entry) -> Result<(), B::Error> {
+        let decimals = match self.book.whole_units.contains(&entry.sku) {
+            true => Decimals::default(),
+            false => self.books.sku_record(&entry.sku)?.decimals,
+        };
+        let scale = Decimals::MOST.one() / decimals.one();
+        let units = entry.change.unsigned_abs().saturating_mul(scale);
+        let takeover = &mut self.book.takeover;
+        takeover.units = takeover.units.saturating_add(units).min(i64::MAX.unsigned_abs());
+        Ok(())
     }
 
     /// Who asked for the transfer that was matched last, and why.
@@ -214,6 +241,10 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
         recalls.flat_map(|transfer| &transfer.lines).map(|line| line.sku.clone()).collect()
     }
 
+    pub(super) fn books(&mut self) -> &mut B {
+        self.books
+    }
+
     /// Stores the changed transfers. The caller stores the book.
     pub(super) fn save(mut self) -> Result<(), B::Error> {
         self.changed.extend(self.current.take());
@@ -267,6 +298,8 @@ pub(super) fn count_taken<B: Books>(
     }
     let recalled = matcher.recalled();
     matcher.save()?;
+    // It takes transfers in their order, so it has answered all recalls before this one.
+    books.note_recall(&book.gateway, true);
     book.taken = Taken { catalogue: book.taken.catalogue, ..taken };
     Ok(Counted { contradiction: None, recalled })
 }

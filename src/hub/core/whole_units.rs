@@ -2,19 +2,30 @@
 //!
 //! The decimals of a SKU are fixed where it is booked first. So such a database keeps to whole units,
 //! and the books count them in the catalogue's smallest unit, so that no sum mixes the two. Its own
-//! ledger stays as it is. It gets no transfers of that SKU until people have settled the conflict.
+//! ledger stays as it is, and it gets no transfers of that SKU. People settle the conflict: they keep the
+//! goods under another SKU, or give the gateway a new database, which learns of the decimals first.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use super::books::Books;
 use super::decimals::SkuDecimals;
-use super::records::{Book, WholeUnits};
+use super::problem;
+use super::records::{Allotment, Book, WholeUnits};
 use crate::limits::WHOLE_UNITS_MAX;
 use crate::protocol::frame::Hello;
 use crate::stock::{Decimals, Entry, Seq, Sku, Transfer};
 
 /// How a problem begins that says so.
-const CONFLICT: &str = "it has booked in whole units";
+const CONFLICT: &str = "it has booked SKU ";
+/// The beginning that an earlier version wrote.
+const CONFLICT_BEFORE: &str = "it has booked in whole units";
+/// What settles it …
+const SETTLE: &str =
+    "count it to 0 there and keep the goods under another SKU, or give the gateway a new database";
+/// … and what does where units are in transit, which no count ends.
+const SETTLE_IN_TRANSIT: &str =
+    "what is on its way there holds up all that follows, so give the gateway a new database";
 
 impl WholeUnits {
     /// How many of the catalogue's smallest units make one of the database's.
@@ -24,7 +35,12 @@ impl WholeUnits {
     }
 
     pub fn contains(&self, sku: &Sku) -> bool {
-        self.skus.iter().any(|(of, _)| of == sku)
+        self.skus().any(|of| of == sku)
+    }
+
+    /// The SKUs that the database books in whole units.
+    pub fn skus(&self) -> impl Iterator<Item = &Sku> {
+        self.skus.iter().map(|(sku, _)| sku)
     }
 
     /// The decimals of the amounts in the database's own ledger.
@@ -51,9 +67,38 @@ impl WholeUnits {
 
 /// Why a database gets no transfer of a SKU that it books in whole units.
 pub(super) fn why_withheld(sku: &Sku) -> String {
+    conflict(sku, SETTLE)
+}
+
+fn conflict(skus: impl Display, settle: &str) -> String {
     format!(
-        "it has booked SKU {sku} in whole units, before it knew that the catalogue gives it decimals; settle that first"
+        "{CONFLICT}{skus} in whole units, before it knew that the catalogue gives decimals there, and keeps to them; it is granted none of it: {settle}"
     )
+}
+
+/// Says in a database's problem of which SKUs it has units in whole units, as long as it has any.
+pub(super) fn restate<B: Books>(books: &mut B, book: &mut Book) -> Result<(), B::Error> {
+    let skus: Vec<Sku> = book.whole_units.skus().cloned().collect();
+    if skus.is_empty() {
+        return Ok(());
+    }
+    let accounts = books.accounts(book.id, &skus)?;
+    let held = skus.into_iter().zip(accounts.into_iter().map(|of| of.allotment));
+    let held: Vec<(Sku, Allotment)> =
+        held.filter(|(_, held)| held.on_hand + held.in_transit != 0).collect();
+    for beginning in [CONFLICT, CONFLICT_BEFORE] {
+        problem::take_back(&mut book.problem, beginning);
+    }
+    if let [(first, _), others @ ..] = held.as_slice() {
+        let is_coming = held.iter().any(|(_, held)| held.in_transit != 0);
+        let settle = if is_coming { SETTLE_IN_TRANSIT } else { SETTLE };
+        let why = match others.len() {
+            0 => conflict(first, settle),
+            others => conflict(format_args!("{first} and {others} more"), settle),
+        };
+        problem::add(&mut book.problem, &why);
+    }
+    Ok(())
 }
 
 /// Finds the SKUs among those that are new to a database which it booked without the decimals that
@@ -79,18 +124,10 @@ pub(super) fn find<B: Books>(
     }
     for (sku, decimals) in books.decimals_after(&unseen)? {
         if book.whole_units.skus.len() < WHOLE_UNITS_MAX {
-            book.problem = Some(problem(&sku, decimals));
             book.whole_units.skus.push((sku, decimals));
         }
     }
     Ok(())
-}
-
-fn problem(sku: &Sku, decimals: Decimals) -> String {
-    format!(
-        "{CONFLICT} what the catalogue gives {} decimals, SKU {sku} at last; it is granted none of it until that is settled: count it to 0 there and give it another SKU, or give the gateway a new database",
-        u8::from(decimals)
-    )
 }
 
 /// How many of the transfers may be sent: up to the first one with a SKU in other units, or whose

@@ -42,6 +42,11 @@ pub enum BooksError {
     /// A hub uses the books.
     #[error("a hub runs on the books {0}; stop it first")]
     InUse(PathBuf),
+    /// Another hub uses the books, or a restore begins with them.
+    #[error(
+        "a hub runs on the books {0} already, and SQLite takes one; stop it, or keep the books in PostgreSQL, which several workers share"
+    )]
+    TakenByHub(PathBuf),
     /// A restore has the books at the moment.
     #[error("a restore replaces the books {0} at the moment")]
     BeingReplaced(PathBuf),
@@ -83,6 +88,9 @@ pub enum BooksError {
     /// What is stored contradicts itself.
     #[error("the books are damaged: {0}")]
     Damaged(String),
+    /// What is booked in a month is in the table for months without one of their own.
+    #[error("{0} has rows of {1}, which therefore gets no table of its own; they can be moved")]
+    InDefault(&'static str, String),
     /// PostgreSQL does not answer within the limit.
     #[error("PostgreSQL does not answer in time")]
     SlowServer,

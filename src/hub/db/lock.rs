@@ -1,4 +1,5 @@
-//! The lock beside books in a SQLite file: hubs share it, and a restore has it alone.
+//! The lock beside books in a SQLite file, which one hub has, or a restore. What one hub commits, another
+//! one would not hear of.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -18,12 +19,15 @@ impl BooksLock {
     /// For a hub that uses the books in this file.
     ///
     /// # Errors
-    /// If a restore replaces them, or one that did was interrupted.
+    /// If another hub uses them, a restore replaces them, or one that did was interrupted.
     pub(in crate::hub) fn of_hub(books: &Path) -> Result<Self, BooksError> {
         let file = open(books)?;
-        let locked = file.try_lock_shared();
-        let lock = taken(books, file, locked, || BooksError::BeingReplaced(books.into()))?;
-        match marker(books).exists() {
+        let is_replaced = || marker(books).exists();
+        let lock = taken(books, file, || match is_replaced() {
+            true => BooksError::BeingReplaced(books.into()),
+            false => BooksError::TakenByHub(books.into()),
+        })?;
+        match is_replaced() {
             true => Err(BooksError::HalfReplaced(books.into())),
             false => Ok(lock),
         }
@@ -34,9 +38,7 @@ impl BooksLock {
     /// # Errors
     /// If a hub uses them.
     pub(in crate::hub) fn of_restore(books: &Path) -> Result<Self, BooksError> {
-        let file = open(books)?;
-        let locked = file.try_lock();
-        taken(books, file, locked, || BooksError::InUse(books.into()))
+        taken(books, open(books)?, || BooksError::InUse(books.into()))
     }
 }
 
@@ -63,10 +65,9 @@ fn open(books: &Path) -> Result<File, BooksError> {
 fn taken(
     books: &Path,
     file: File,
-    locked: Result<(), TryLockError>,
     is_held: impl FnOnce() -> BooksError,
 ) -> Result<BooksLock, BooksError> {
-    match locked {
+    match file.try_lock() {
         Ok(()) => Ok(BooksLock { _file: file }),
         Err(TryLockError::WouldBlock) => Err(is_held()),
         Err(TryLockError::Error(cause)) => {
@@ -80,16 +81,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hubs_share_the_books_and_a_restore_has_them_alone() {
+    fn one_hub_has_the_books_or_a_restore() {
         let directory = tempfile::tempdir().unwrap();
         let books = directory.path().join("new").join("hub.db");
-        let hubs = [BooksLock::of_hub(&books).unwrap(), BooksLock::of_hub(&books).unwrap()];
+        let hub = BooksLock::of_hub(&books).unwrap();
+        assert!(matches!(BooksLock::of_hub(&books), Err(BooksError::TakenByHub(_))));
         assert!(matches!(BooksLock::of_restore(&books), Err(BooksError::InUse(_))));
-        drop(hubs);
+        drop(hub);
         let restore = BooksLock::of_restore(&books).unwrap();
+        File::create(marker(&books)).unwrap();
         assert!(matches!(BooksLock::of_hub(&books), Err(BooksError::BeingReplaced(_))));
         drop(restore);
-        File::create(marker(&books)).unwrap();
         assert!(matches!(BooksLock::of_hub(&books), Err(BooksError::HalfReplaced(_))));
         assert!(BooksLock::of_restore(&books).is_ok());
     }

@@ -19,7 +19,7 @@ fn books_of_version_2_are_upgraded_and_still_balance() {
 
     let known = reader::Known::sound();
     let balance = books.read(|db| reader::reconcile(db, &known, true, "", 10)).unwrap().unwrap();
-    assert!(balance.adds_up, "{balance:?}");
+    assert!(balance.balanced, "{balance:?}");
     let figures = "SELECT site || '/' || gateway, in_force, on_hand, in_transit, held.received,
         adjusted, deducted, given FROM held JOIN book ON book.id = held.book ORDER BY id";
     assert_eq!(

@@ -5,6 +5,7 @@
 
 mod error;
 mod lock;
+mod months;
 mod order_rows;
 mod postgres;
 mod rows;
@@ -14,6 +15,8 @@ pub(super) mod sql;
 mod sqlite;
 mod working_set;
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
 pub(super) use self::error::{BooksError, Locks};
@@ -21,10 +24,13 @@ pub(super) use self::lock::{BooksLock, marker as restore_marker};
 pub(super) use self::order_rows::{RESERVATION_COLUMNS, read_decided, read_reservation};
 use self::postgres::Postgres;
 pub(super) use self::rows::{
-    entries_sql, feed_entries_sql, feed_movements_sql, movements_sql, read_entry, read_movement,
+    Look, entries_sql, feed_entries_sql, feed_movements_sql, movements_sql, read_entry,
+    read_movement,
 };
 pub(super) use self::schema::newest as newest_version;
-pub(super) use self::sink_rows::{AsideRow, SinkRow, aside_events, known_since, sink_rows};
+pub(super) use self::sink_rows::{
+    AsideRow, SinkRow, aside_events, known_since, next_aside, server_time, sink_row, sink_rows,
+};
 use self::sql::{Executor, SqlValue};
 pub(super) use self::sqlite::open_existing as open_books_file;
 pub(super) use self::working_set::{
@@ -32,6 +38,7 @@ pub(super) use self::working_set::{
 };
 use self::working_set::{ChainedUpTo, CountedReserved, number_feed};
 use crate::config::BookStore;
+use crate::process::signing_key::SigningKey;
 
 /// A connection to the books database.
 #[derive(Debug)]
@@ -39,6 +46,8 @@ pub(super) struct BooksDatabase {
     connection: BooksConnection,
     /// How much is reserved in the pools, once a change has counted it.
     reserved: Option<CountedReserved>,
+    /// What new movements are signed with.
+    key: Option<Arc<SigningKey>>,
 }
 
 #[derive(Debug)]
@@ -49,7 +58,7 @@ enum BooksConnection {
 
 impl From<BooksConnection> for BooksDatabase {
     fn from(connection: BooksConnection) -> Self {
-        Self { connection, reserved: None }
+        Self { connection, reserved: None, key: None }
     }
 }
 
@@ -126,6 +135,11 @@ impl BooksDatabase {
         db.execute("VACUUM INTO ?1", [path.display().to_string()]).unwrap();
     }
 
+    /// Has new movements signed with this key, see [`BooksTransaction::into_changes`].
+    pub(super) fn sign_with(&mut self, key: Option<Arc<SigningKey>>) {
+        self.key = key;
+    }
+
     /// Lets the time pass for which it is known how much is reserved.
     #[cfg(test)]
     pub(super) fn outdate_reserved(&mut self) {
@@ -137,13 +151,13 @@ impl BooksDatabase {
         &mut self,
         change: impl FnOnce(&mut BooksTransaction<'_>) -> Result<T, BooksError>,
     ) -> Result<T, BooksError> {
-        let known = self.reserved;
+        let (known, key) = (self.reserved, self.key.as_deref());
         let change = |db: &mut dyn Executor| {
             let mut books = BooksTransaction::new(db);
             books.know_reserved(known);
             let done = change(&mut books)?;
             let known = books.known_reserved();
-            Ok(((done, known), books.into_changes()?))
+            Ok(((done, known), books.into_changes(key)?))
         };
         let (done, known) = match &mut self.connection {
             BooksConnection::Sqlite(db) => sqlite::within(db, "BEGIN IMMEDIATE", |db| {
@@ -157,6 +171,16 @@ impl BooksDatabase {
         Ok(done)
     }
 
+    /// Moves what the log of books in SQLite holds into their file, so that a copy of the file alone is
+    /// whole. It waits a second for readers, and then leaves the rest
+    /// to the next start.
+    pub(super) fn settle(&mut self) -> Result<(), BooksError> {
+        match &self.connection {
+            BooksConnection::Sqlite(db) => sqlite::checkpoint(db),
+            BooksConnection::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Gives a position in the feed to the ranges that wait for one.
     pub(super) fn number_feed(&mut self) -> Result<(), BooksError> {
         if let BooksConnection::Postgres(db) = &self.connection {
@@ -167,6 +191,22 @@ impl BooksDatabase {
             }
         }
         Ok(())
+    }
+
+    /// Makes the tables of this month and the next ones, which only PostgreSQL has.
+    pub(super) fn make_months(&mut self) -> Result<(), BooksError> {
+        match &self.connection {
+            BooksConnection::Sqlite(_) => Ok(()),
+            BooksConnection::Postgres(db) => months::make(db),
+        }
+    }
+
+    /// Removes the tables of months of which everything was removed.
+    pub(super) fn remove_months(&mut self) -> Result<(), BooksError> {
+        match &self.connection {
+            BooksConnection::Sqlite(_) => Ok(()),
+            BooksConnection::Postgres(db) => months::remove(db),
+        }
     }
 
     /// Reads the books in one snapshot.

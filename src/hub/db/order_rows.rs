@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::BooksError;
 use super::sql::{RowReader, SqlRow, SqlValue, to_postcard};
-use crate::hub::core::{
-    DecidedRequest, Elsewhere, OpenOrder, StoredHold, StoredOrder, StoredRecord,
-};
+use crate::hub::core::{DecidedRequest, Elsewhere, OpenOrder, StoredHold, StoredRecord};
 use crate::stock::{Actor, Hold, OrderId, RequestId};
 
 /// The columns that [`read_reservation`] reads.
@@ -32,12 +30,14 @@ pub(super) fn reservation_row(id: &RequestId, hold: &Hold) -> [SqlValue; 5] {
 pub(super) fn read_open_order(row: SqlRow) -> Result<(RequestId, OpenOrder), BooksError> {
     let mut row = RowReader::of(row);
     let (id, deadline_ms) = (row.id(RequestId::parse)?, row.int()?);
-    Ok((id, row.postcard::<StoredOrder>()?.into_order(deadline_ms)))
+    let damaged = |error| BooksError::Damaged(format!("an open order: {error}"));
+    Ok((id, OpenOrder::of_stored(&row.blob()?, deadline_ms).map_err(damaged)?))
 }
 
 pub(super) fn open_order_row(id: &RequestId, order: &OpenOrder) -> [SqlValue; 3] {
+    let stored = order.stored().expect("plain data always serializes");
     let deadline = SqlValue::Int(order.deadline_ms);
-    [SqlValue::text(id.as_str()), deadline, to_postcard(&StoredOrder::of(order))]
+    [SqlValue::text(id.as_str()), deadline, SqlValue::Blob(stored)]
 }
 
 /// What stands behind the outcome of a request, if it is an order.
@@ -53,6 +53,10 @@ pub(super) fn decided_value(decided: &DecidedRequest) -> SqlValue {
     if let Some(record) = &decided.record {
         let behind = Behind { record: record.into(), elsewhere: decided.elsewhere };
         bytes = postcard::to_extend(&behind, bytes).expect("plain data always serializes");
+        // Earlier programs do not read further.
+        if let Some(maker) = &decided.maker {
+            bytes = postcard::to_extend(maker, bytes).expect("plain data always serializes");
+        }
     }
     SqlValue::Blob(bytes)
 }
@@ -63,6 +67,9 @@ pub(in crate::hub) fn read_decided(bytes: &[u8]) -> Result<DecidedRequest, Books
     if rest.is_empty() {
         return Ok(decided);
     }
-    let Behind { record, elsewhere } = postcard::from_bytes(rest).map_err(damaged)?;
-    Ok(DecidedRequest { record: Some(record.into()), elsewhere, ..decided })
+    let (behind, rest) = postcard::take_from_bytes::<Behind>(rest).map_err(damaged)?;
+    let is_known = !rest.is_empty();
+    let maker = is_known.then(|| postcard::from_bytes(rest)).transpose().map_err(damaged)?;
+    let Behind { record, elsewhere } = behind;
+    Ok(DecidedRequest { record: Some(record.into()), elsewhere, maker, ..decided })
 }

@@ -2,7 +2,7 @@
 
 use super::error::BooksError;
 use super::schema::{MOVEMENT, Table};
-use super::sql::{RowReader, SqlRow, SqlValue, to_postcard};
+use super::sql::{Dialect, RowReader, SqlRow, SqlValue, to_postcard};
 use crate::hub::core::judge::Cursor;
 use crate::hub::core::{
     Book, EnteredMovement, Held, IssuedTransfer, Movement, MovementKind, Takeover, WholeUnits,
@@ -23,30 +23,69 @@ const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, 
 pub(super) const BOOK_COLUMNS: usize = 39;
 
 /// Selects the entries of book `$1` after position `$2`, at most `$3`: of its ledger, or those that
-/// were kept aside.
+/// were kept aside. PostgreSQL may still have entries that were removed.
 pub(in crate::hub) fn entries_sql(aside: bool) -> String {
-    let table = if aside { "aside" } else { "entry" };
+    let (table, after) = match aside {
+        true => ("aside", "$2".to_owned()),
+        false => ("entry", kept_after("$1", "$2")),
+    };
     format!(
-        "SELECT {ENTRY_COLUMNS} FROM {table} WHERE book = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+        "SELECT {ENTRY_COLUMNS} FROM {table} WHERE book = $1 AND seq > {after} ORDER BY seq LIMIT $3"
+    )
+}
+
+/// The position after which a ledger is read: not before where it begins.
+fn kept_after(book: &str, after: &str) -> String {
+    format!(
+        "(SELECT max(seq) FROM (SELECT seq FROM pruned WHERE pruned.book = {book}
+            UNION ALL SELECT {after}) AS bounds)"
     )
 }
 
 /// Selects entries of the feed: the keys are a book, the first and the last position of a range, and
 /// the position of the range in the feed, which comes before the columns of an entry.
-pub(in crate::hub) fn feed_entries_sql() -> String {
-    format!(
-        "SELECT k.d, {ENTRY_COLUMNS} FROM {{keys}} AS k
-         JOIN entry ON entry.book = k.a AND entry.seq BETWEEN k.b AND k.c ORDER BY k.d, seq"
-    )
+pub(in crate::hub) fn feed_entries_sql(look: Look) -> String {
+    let of = "entry.book = k.a AND entry.seq BETWEEN k.b AND k.c";
+    let found = look.within("entry", of, "k.d");
+    format!("SELECT k.d, {ENTRY_COLUMNS} FROM {{keys}} AS k {found} ORDER BY k.d, seq")
 }
 
 /// The same of the hub's own ledger, whose keys have no book.
-pub(in crate::hub) fn feed_movements_sql() -> String {
-    format!(
-        "SELECT k.c, {} FROM {{keys}} AS k
-         JOIN movement ON movement.seq BETWEEN k.a AND k.b ORDER BY k.c, seq",
-        columns(&MOVEMENT)
-    )
+pub(in crate::hub) fn feed_movements_sql(look: Look) -> String {
+    let found = look.within("movement", "movement.seq BETWEEN k.a AND k.b", "k.c");
+    format!("SELECT k.c, {} FROM {{keys}} AS k {found} ORDER BY k.c, seq", columns(&MOVEMENT))
+}
+
+/// Where the entries of ranges are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hub) enum Look {
+    Everywhere,
+    /// In the table of the month that the range has in the feed, which only PostgreSQL knows.
+    InMonth,
+}
+
+impl Look {
+    /// What a database does without looking into every table.
+    pub(in crate::hub) fn fast(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Sqlite => Self::Everywhere,
+            Dialect::Postgresql => Self::InMonth,
+        }
+    }
+
+    /// Joins the rows of a ledger that meet a condition, for a position in the feed.
+    fn within(self, ledger: &str, condition: &str, position: &str) -> String {
+        match self {
+            Self::Everywhere => format!("JOIN {ledger} ON {condition}"),
+            // The offset keeps the server from making one join of all tables of it.
+            Self::InMonth => format!(
+                "JOIN (SELECT position, month AS booked FROM feed) AS place
+                     ON place.position = {position}
+                 CROSS JOIN LATERAL (SELECT * FROM {ledger}
+                     WHERE {condition} AND month = place.booked OFFSET 0) AS {ledger}"
+            ),
+        }
+    }
 }
 
 pub(in crate::hub) fn read_entry(row: SqlRow) -> Result<Entry, BooksError> {
@@ -122,7 +161,8 @@ pub(super) fn entry_row(book: i64, entry: &Entry) -> [SqlValue; 14] {
 
 /// Selects the movements after position `$1`, at most `$2`.
 pub(in crate::hub) fn movements_sql() -> String {
-    format!("SELECT {} FROM movement WHERE seq > $1 ORDER BY seq LIMIT $2", columns(&MOVEMENT))
+    let (columns, after) = (columns(&MOVEMENT), kept_after("0", "$1"));
+    format!("SELECT {columns} FROM movement WHERE seq > {after} ORDER BY seq LIMIT $2")
 }
 
 pub(in crate::hub) fn read_movement(row: SqlRow) -> Result<EnteredMovement, BooksError> {

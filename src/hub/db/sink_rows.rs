@@ -51,6 +51,15 @@ pub(super) fn now(dialect: Dialect) -> &'static str {
     }
 }
 
+/// The time of a server that several workers share; `None` with SQLite, which has none of its own.
+pub(in crate::hub) fn server_time(db: &mut dyn Executor) -> Result<Option<i64>, BooksError> {
+    if db.dialect() == Dialect::Sqlite {
+        return Ok(None);
+    }
+    let found = db.query(&format!("SELECT {}", now(Dialect::Postgresql)), &[])?.pop();
+    RowReader::of(found.unwrap_or_default()).int().map(Some)
+}
+
 /// Sinks that a worker has had since then are not forgotten at a time.
 pub(in crate::hub) fn known_since(now_ms: i64) -> i64 {
     now_ms.saturating_sub(i64::try_from(SINK_FORGOTTEN.as_millis()).unwrap_or(i64::MAX))
@@ -68,6 +77,15 @@ pub(super) fn sink_sql(dialect: Dialect) -> String {
 pub(in crate::hub) fn sink_rows(db: &mut dyn Executor) -> Result<Vec<(i64, SinkRow)>, BooksError> {
     let sql = format!("SELECT {}, {COLUMNS} FROM sink ORDER BY name", now(db.dialect()));
     db.query(&sql, &[])?.into_iter().map(read_timed).collect()
+}
+
+/// A sink by its name, if the books know it, with the time of the database.
+pub(in crate::hub) fn sink_row(
+    db: &mut dyn Executor,
+    name: &str,
+) -> Result<Option<(i64, SinkRow)>, BooksError> {
+    let sql = format!("SELECT {}, {COLUMNS} FROM sink WHERE name = $1", now(db.dialect()));
+    db.query(&sql, &[SqlValue::text(name)])?.pop().map(read_timed).transpose()
 }
 
 pub(super) fn read_timed(row: SqlRow) -> Result<(i64, SinkRow), BooksError> {
@@ -149,24 +167,36 @@ impl AsideRow {
 pub(in crate::hub) fn aside_events(
     db: &mut dyn Executor,
     sink: &str,
-    retry: bool,
     limit: usize,
 ) -> Result<Vec<AsideRow>, BooksError> {
     let sql = "SELECT sink, position, seq, error, at_ms, retry FROM sink_aside
-               WHERE sink = $1 AND retry >= $2 ORDER BY position, seq LIMIT $3";
-    let values = [SqlValue::text(sink), SqlValue::bool(retry), SqlValue::number(limit as u64)];
-    let read = |row: SqlRow| {
-        let mut row = RowReader::of(row);
-        Ok(AsideRow {
-            sink: row.text()?,
-            position: row.number()?,
-            seq: row.number()?,
-            error: row.text()?,
-            at_ms: row.int()?,
-            retry: row.bool()?,
-        })
-    };
-    db.query(sql, &values)?.into_iter().map(read).collect()
+               WHERE sink = $1 ORDER BY position, seq LIMIT $2";
+    let values = [SqlValue::text(sink), SqlValue::number(limit as u64)];
+    db.query(sql, &values)?.into_iter().map(read_aside).collect()
+}
+
+/// The event of a sink that is to be tried again and was not tried for longest: one that always fails
+/// holds up no other.
+pub(in crate::hub) fn next_aside(
+    db: &mut dyn Executor,
+    sink: &str,
+) -> Result<Option<AsideRow>, BooksError> {
+    let sql = "SELECT sink, position, seq, error, at_ms, retry FROM sink_aside
+               WHERE sink = $1 AND retry = $2 ORDER BY at_ms, position, seq LIMIT 1";
+    let found = db.query(sql, &[SqlValue::text(sink), SqlValue::bool(true)])?.pop();
+    found.map(read_aside).transpose()
+}
+
+fn read_aside(row: SqlRow) -> Result<AsideRow, BooksError> {
+    let mut row = RowReader::of(row);
+    Ok(AsideRow {
+        sink: row.text()?,
+        position: row.number()?,
+        seq: row.number()?,
+        error: row.text()?,
+        at_ms: row.int()?,
+        retry: row.bool()?,
+    })
 }
 
 #[cfg(test)]

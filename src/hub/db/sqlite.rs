@@ -14,6 +14,8 @@ use super::sql::{Change, Executor, KEY_NAMES, Keys, SqlRow, SqlValue, Write, wit
 
 /// `SGHB` in the file's header says that the file holds a hub's books.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SGHB");
+/// How long the last act of a hub that stops waits for readers.
+const CHECKPOINT_WAIT: Duration = Duration::from_secs(1);
 
 /// Opens the books for writing; creates the tables if there are none.
 pub(super) fn open(path: &Path) -> Result<Connection, BooksError> {
@@ -22,7 +24,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, BooksError> {
         std::fs::create_dir_all(directory).map_err(failed)?;
     }
     let mut db = Connection::open(path)?;
-    db.busy_timeout(Duration::from_secs(5))?;
+    // Shorter than a client waits, so that the hub knows by then that it cannot write.
+    db.busy_timeout(Duration::from_secs(4))?;
     db.pragma_update(None, "journal_mode", "wal")?;
     db.pragma_update(None, "synchronous", "full")?;
     db.pragma_update(None, "journal_size_limit", 64 << 20)?;
@@ -30,6 +33,12 @@ pub(super) fn open(path: &Path) -> Result<Connection, BooksError> {
     db.set_prepared_statement_cache_capacity(64);
     migrate(&mut db)?;
     Ok(db)
+}
+
+/// Moves the whole log into the file. What a reader still uses stays in the log.
+pub(super) fn checkpoint(db: &Connection) -> Result<(), BooksError> {
+    db.busy_timeout(CHECKPOINT_WAIT)?;
+    Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
 }
 
 /// Opens books that are there for reading; a copy of them as well as those of a running hub.
@@ -237,5 +246,17 @@ mod tests {
         let level: i64 = db.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
         let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
         assert_eq!((level, mode.as_str()), (2, "wal"));
+    }
+
+    #[test]
+    fn a_file_is_whole_without_its_log_though_readers_have_it_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, copy) = (directory.path().join("hub.db"), directory.path().join("copy.db"));
+        let db = open(&path).unwrap();
+        let reader = open_read_only(&path).unwrap();
+        assert!(version(&reader).unwrap().is_some());
+        checkpoint(&db).unwrap();
+        std::fs::copy(&path, &copy).unwrap();
+        assert!(open_existing(&copy).is_ok());
     }
 }

@@ -8,6 +8,8 @@ use tonic::Status;
 
 use crate::clock::instant;
 
+const NOT_STARTED: &str =
+    "the time that the client has given was over before the request was read; nothing was applied";
 const EXCEEDED: &str = "the time that the client has given is over; whether the request was applied is not known, send it again with the same request id";
 
 /// When a client stops waiting for a call; a far future if it does not say.
@@ -21,6 +23,22 @@ impl Deadline {
     /// The end of the time that a client has given now.
     pub(super) fn after(given: Option<Duration>) -> Self {
         Self(Instant::from_std(instant()) + given.map_or(NEVER, |given| given.min(NEVER)))
+    }
+}
+
+impl Deadline {
+    /// The time that is left.
+    pub(super) fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::from_std(instant()))
+    }
+
+    /// # Errors
+    /// If the time is over, so that nothing is to be done.
+    pub(super) fn check(self) -> Result<(), Status> {
+        match self.left().is_zero() {
+            true => Err(Status::deadline_exceeded(NOT_STARTED)),
+            false => Ok(()),
+        }
     }
 }
 

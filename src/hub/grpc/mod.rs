@@ -98,7 +98,11 @@ impl Calls {
     async fn answer_known(mut self, mut request: Request<CountedBody>) -> Response<Body> {
         let given = time_left(request.headers());
         let limit = given.map_or(GRPC_CALL_MAX, |given: Duration| given.min(GRPC_CALL_MAX));
-        request.extensions_mut().insert(Deadline::after(given));
+        let deadline = Deadline::after(given);
+        if let Err(status) = deadline.check() {
+            return status.into_http();
+        }
+        request.extensions_mut().insert(deadline);
         let request = counted(request, self.api.clone());
         match tokio::time::timeout(limit, self.routes.call(request)).await {
             Ok(Ok(response)) => explained(response, |code| self.api.count_refusal(code)),

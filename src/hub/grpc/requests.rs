@@ -7,7 +7,8 @@ use super::proto::{
 };
 use crate::hub::request::{CentralFields, DeductionId};
 use crate::net::given_quantity::GivenQuantity;
-use crate::net::request::{ClientRequestId, DayJson, LineJson, TraceFields};
+use crate::net::request::{ClientRequestId, DayJson, LineJson, LinesJson, TraceFields};
+use crate::net::whole_number::WholeNumber;
 use crate::problem::Problem;
 use crate::stock::{Decimal, Lot, OrderId, Reason, RequestId, Serial, Sku};
 
@@ -37,10 +38,11 @@ fn read<T, E: ToString>(
 /// The fields that every request has.
 fn common(request_id: &str, lines: Vec<Line>, reason: &str) -> Result<CentralFields, Problem> {
     let mut fields = CentralFields::default();
-    fields.request_id = read("request_id", request_id, RequestId::chosen)?.map(ClientRequestId);
-    fields.reason = read("reason", reason, Reason::parse)?;
-    let lines = lines.into_iter().map(line_of).collect::<Result<Vec<_>, _>>()?;
-    fields.lines = Some(lines).filter(|lines| !lines.is_empty());
+    let request_id = read("request_id", request_id, RequestId::chosen)?;
+    fields.request_id = request_id.map(ClientRequestId).into();
+    fields.reason = read("reason", reason, Reason::parse)?.into();
+    let lines = lines.into_iter().enumerate().map(numbered).collect::<Result<Vec<_>, _>>()?;
+    fields.lines = Some(LinesJson(lines)).filter(|LinesJson(lines)| !lines.is_empty()).into();
     Ok(fields)
 }
 
@@ -49,10 +51,10 @@ pub(super) fn deduct(request: DeductRequest) -> Result<Asked, Problem> {
     let request_id =
         if request.request_id.is_empty() { &request.order_id } else { &request.request_id };
     let mut fields = common(request_id, request.lines, &request.reason)?;
-    fields.order_id = read("order_id", &request.order_id, OrderId::parse)?;
-    fields.sku = read("sku_id", &request.sku_id, Sku::parse)?;
-    fields.quantity = match (request.quantity, request.quantity_decimal.as_str()) {
-        (0, "") if fields.sku.is_none() => None,
+    fields.order_id = read("order_id", &request.order_id, OrderId::parse)?.into();
+    let sku = read("sku_id", &request.sku_id, Sku::parse)?;
+    let quantity = match (request.quantity, request.quantity_decimal.as_str()) {
+        (0, "") if sku.is_none() => None,
         (quantity, "") => Some(units("quantity", quantity.into())?),
         (0, text) => read("quantity_decimal", text, Decimal::parse)?.map(GivenQuantity::Number),
         (_, _) => {
@@ -60,36 +62,40 @@ pub(super) fn deduct(request: DeductRequest) -> Result<Asked, Problem> {
             return Err(Problem::bad_request(message));
         }
     };
+    (fields.sku, fields.quantity) = (sku.into(), quantity.into());
     let TraceFields { lot, serial, expires } = trace_of(request.trace)?;
-    (fields.lot, fields.serial, fields.expires) = (lot, serial, expires);
-    fields.from = Some(request.from).filter(|from| !from.is_empty());
-    fields.prefer = Some(request.prefer).filter(|prefer| !prefer.is_empty());
-    fields.wait_ms = request.wait_ms.map(Into::into);
+    (fields.lot, fields.serial, fields.expires) = (lot.into(), serial.into(), expires.into());
+    fields.from = Some(request.from).filter(|from| !from.is_empty()).into();
+    fields.prefer = Some(request.prefer).filter(|prefer| !prefer.is_empty()).into();
+    fields.wait_ms = request.wait_ms.map(|wait_ms| WholeNumber(wait_ms.into())).into();
     Ok(fields.into())
 }
 
 pub(super) fn receive(request: ReceiveRequest) -> Result<Asked, Problem> {
     let mut fields = common(&request.request_id, request.lines, &request.reason)?;
-    fields.order_id = read("order_id", &request.order_id, OrderId::parse)?;
+    fields.order_id = read("order_id", &request.order_id, OrderId::parse)?.into();
     Ok(fields.into())
 }
 
 pub(super) fn reserve(request: ReserveRequest) -> Result<Asked, Problem> {
     let mut fields = common(&request.request_id, request.lines, &request.reason)?;
-    fields.order_id = read("order_id", &request.order_id, OrderId::parse)?;
-    fields.ttl_s = request.ttl_s;
+    fields.order_id = read("order_id", &request.order_id, OrderId::parse)?.into();
+    fields.ttl_s = request.ttl_s.map(WholeNumber).into();
+    fields.from = Some(request.from).filter(|from| !from.is_empty()).into();
+    fields.prefer = Some(request.prefer).filter(|prefer| !prefer.is_empty()).into();
+    fields.wait_ms = request.wait_ms.map(|wait_ms| WholeNumber(wait_ms.into())).into();
     Ok(fields.into())
 }
 
 pub(super) fn commit(request: CommitRequest) -> Result<Asked, Problem> {
     let mut fields = common(&request.request_id, request.lines, &request.reason)?;
-    fields.keep_rest = request.keep_rest.then_some(true);
+    fields.keep_rest = request.keep_rest.then_some(true).into();
     Ok(Asked { reservation: reservation(&request.reservation)?, fields })
 }
 
 pub(super) fn extend(request: ExtendRequest) -> Result<Asked, Problem> {
     let mut fields = common(&request.request_id, Vec::new(), &request.reason)?;
-    fields.ttl_s = Some(request.ttl_s);
+    fields.ttl_s = Some(WholeNumber(request.ttl_s)).into();
     Ok(Asked { reservation: reservation(&request.reservation)?, fields })
 }
 
@@ -100,7 +106,7 @@ pub(super) fn release(request: ReleaseRequest) -> Result<Asked, Problem> {
 
 pub(super) fn rollback(request: RollbackRequest) -> Result<Asked, Problem> {
     let mut fields = common(&request.request_id, request.lines, &request.reason)?;
-    fields.of = read("of", &request.of, RequestId::of_deduction)?.map(DeductionId);
+    fields.of = read("of", &request.of, RequestId::of_deduction)?.map(DeductionId).into();
     Ok(fields.into())
 }
 
@@ -108,9 +114,16 @@ fn reservation(id: &str) -> Result<Option<ClientRequestId>, Problem> {
     read("reservation", id, RequestId::chosen).map(|id| id.map(ClientRequestId))
 }
 
+fn numbered((n, line): (usize, Line)) -> Result<LineJson, Problem> {
+    line_of(line).map_err(|problem| Problem {
+        message: format!("lines[{n}].{}", problem.message),
+        ..problem
+    })
+}
+
 fn line_of(line: Line) -> Result<LineJson, Problem> {
-    let sku = Sku::parse(&line.sku)
-        .map_err(|error| Problem::bad_request(format!("lines: sku: {error}")))?;
+    let sku =
+        Sku::parse(&line.sku).map_err(|error| Problem::bad_request(format!("sku: {error}")))?;
     let quantity = match line.amount {
         Some(line::Amount::Units(count)) => units("units", count)?,
         Some(line::Amount::Decimal(text)) => {
@@ -120,7 +133,7 @@ fn line_of(line: Line) -> Result<LineJson, Problem> {
             GivenQuantity::Number(number)
         }
         None => {
-            let message = format!("lines: SKU {sku} has neither units nor a decimal number");
+            let message = format!("amount: SKU {sku} has neither units nor a decimal number");
             return Err(Problem::bad_request(message));
         }
     };

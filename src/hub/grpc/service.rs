@@ -19,8 +19,7 @@ use super::proto::{
 use super::requests::{self, Asked};
 use super::status::status;
 use super::watch::{Watch, Watched};
-use crate::clock::wall_ms;
-use crate::hub::api::HubApi;
+use crate::hub::api::{HubApi, LastingToken};
 use crate::hub::reader::{self, ReservationQuery};
 use crate::hub::request::{CentralOperation, IdentifiedRequest};
 use crate::net::access::{Principal, Role};
@@ -65,7 +64,10 @@ impl Inventory {
         request: Request<M>,
         read: fn(M) -> Result<Asked, Problem>,
     ) -> Result<Response<StockOutcome>, Status> {
-        self.answer(self.decided(operation, request, read).await)
+        // A timer ends the call of a client that waits no longer, but not as early as this.
+        let deadline = deadline(&request);
+        deadline.check()?;
+        self.answer(self.decided(operation, request, read, deadline).await)
     }
 
     async fn decided<M: Message>(
@@ -73,12 +75,14 @@ impl Inventory {
         operation: CentralOperation,
         request: Request<M>,
         read: fn(M) -> Result<Asked, Problem>,
+        deadline: Deadline,
     ) -> Result<StockOutcome, Problem> {
         let principal = self.admit(&request, Role::Operator)?;
         principal.sites().check_all(POOL)?;
         let Asked { reservation, fields } = read(request.into_inner())?;
         // The id of a call is in its message: what a proxy adds to the metadata does not change it.
         let read = IdentifiedRequest::of(operation, reservation, &HeaderMap::new(), fields)?;
+        let read = read.within(deadline.left());
         let decided = self.api.decide(operation, read, &principal).await?;
         decided.applied().map(outcome)
     }
@@ -93,8 +97,8 @@ impl Inventory {
             order_id: Some(order_id).filter(|id| !id.is_empty()),
             sku: Some(sku).filter(|sku| !sku.is_empty()),
             after,
-            limit: page_size((limit > 0).then_some(limit.into())),
-            now_ms: wall_ms(),
+            limit: page_size((limit > 0).then_some(limit.into()))?,
+            now: self.api.clock.now(),
         };
         let page = self.api.read(move |db| reader::reservations(db, &query)).await?;
         let items = page.items.into_iter().map(reservation).collect();
@@ -120,7 +124,7 @@ impl Inventory {
     ) -> Result<ListStockResponse, Problem> {
         let sites = self.admit(&request, Role::Viewer)?.sites().clone();
         let ListStockRequest { after, limit } = request.into_inner();
-        let limit = page_size((limit > 0).then_some(limit.into()));
+        let limit = page_size((limit > 0).then_some(limit.into()))?;
         let page = self.api.read(move |db| reader::stock_list(db, &after, limit, &sites)).await?;
         let items = page.items.into_iter().map(stock_item).collect();
         let (items, last) = cut(items, |item: &StockItem| &item.sku);
@@ -132,14 +136,20 @@ impl Inventory {
         request: Request<WatchStockRequest>,
     ) -> Result<ReceiverStream<Result<StockUpdate, Status>>, Problem> {
         let principal = self.admit(&request, Role::Viewer)?;
-        let deadline = request.extensions().get::<Deadline>().copied();
-        let deadline = deadline.unwrap_or_else(|| Deadline::after(None));
+        let deadline = deadline(&request);
         let watched = Watched::read(request.into_inner())?;
         let follower = self.api.follower()?;
-        let (api, access, stop) = (self.api.clone(), self.access.clone(), self.stop.clone());
-        let watch = Watch { api, access, principal, deadline, stop, watched };
+        let (api, stop) = (self.api.clone(), self.stop.clone());
+        let token = LastingToken::new(&self.access, principal);
+        let watch = Watch { api, token, deadline, stop, watched };
         Ok(watch.begin(follower))
     }
+}
+
+/// When the client of a call stops waiting.
+fn deadline<M>(request: &Request<M>) -> Deadline {
+    let deadline = request.extensions().get::<Deadline>().copied();
+    deadline.unwrap_or_else(|| Deadline::after(None))
 }
 
 #[async_trait]

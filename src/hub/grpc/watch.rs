@@ -5,7 +5,6 @@
 //! client needs in order to go on after an interruption.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, Sender};
@@ -18,15 +17,13 @@ use super::deadline::{Deadline, deadline_exceeded};
 use super::proto::{StockItem, StockUpdate, WatchStockRequest};
 use super::status::status;
 use crate::clock::instant;
-use crate::hub::api::HubApi;
+use crate::hub::api::{HubApi, LastingToken};
 use crate::hub::db::sql::Executor;
 use crate::hub::reader::{self, FeedCursor, FeedEvent, FeedFilter, FeedPage, feed_ends};
 use crate::limits::{
     PAGE_DEFAULT, PAGE_MAX, RESPONSE_PARTS_MAX, WATCH_CATCH_UP_CURSOR_EVERY, WATCH_CURSOR_EVERY,
     WATCH_PACE, WATCH_SKUS_MAX, WATCH_STALLED_MAX,
 };
-use crate::net::access::Principal;
-use crate::net::http::PortAccess;
 use crate::problem::{Code, Problem};
 use crate::process::stop::Stop;
 use crate::stock::Sku;
@@ -91,8 +88,7 @@ impl Skus {
 /// A client that watches.
 pub(super) struct Watch {
     pub(super) api: HubApi,
-    pub(super) access: PortAccess,
-    pub(super) principal: Arc<Principal>,
+    pub(super) token: LastingToken,
     pub(super) deadline: Deadline,
     pub(super) stop: Stop,
     pub(super) watched: Watched,
@@ -151,9 +147,9 @@ impl Watch {
         let (mut cursor, mut changed) = self.first_place(updates).await?;
         let (mut sent, mut sent_at) = (cursor, now());
         loop {
-            self.check_token()?;
+            self.token.check()?;
             let began = now();
-            let page = self.page(cursor).await?;
+            let page = self.next_page(cursor).await?;
             cursor = page.next;
             changed.extend(self.changed(&page.events));
             let is_due = began >= sent_at + cursor_every(page.has_more);
@@ -167,7 +163,10 @@ impl Watch {
                 sent_at = now();
             }
             if !page.has_more {
-                self.api.feed.wait(cursor, sent_at + WATCH_CURSOR_EVERY).await;
+                tokio::select! {
+                    _ = self.api.feed.wait(cursor, sent_at + WATCH_CURSOR_EVERY) => {}
+                    () = self.token.changed() => {}
+                }
                 sleep_until(began + WATCH_PACE).await;
             }
         }
@@ -180,7 +179,7 @@ impl Watch {
         updates: &Updates,
     ) -> Result<(FeedCursor, BTreeSet<String>), Ended> {
         if let Some(since) = self.watched.since {
-            match self.page(since).await {
+            match self.next_page(since).await {
                 Ok(page) => return Ok((page.next, self.changed(&page.events).collect())),
                 Err(Problem { code: Code::Gone, .. }) => {}
                 Err(problem) => return Err(problem.into()),
@@ -191,14 +190,14 @@ impl Watch {
         Ok((cursor, BTreeSet::new()))
     }
 
-    async fn page(&self, after: FeedCursor) -> Result<FeedPage, Problem> {
+    async fn next_page(&self, after: FeedCursor) -> Result<FeedPage, Problem> {
         let filter = FeedFilter::everything();
-        self.api.page(after, PAGE_MAX, &filter).await
+        self.api.next_page(after, PAGE_MAX, &filter).await
     }
 
     /// The SKUs that are watched of events that the client may see. Those of the pool concern all.
     fn changed<'a>(&'a self, events: &'a [FeedEvent]) -> impl Iterator<Item = String> + 'a {
-        let sites = self.principal.sites();
+        let sites = self.token.principal().sites();
         let seen = |event: &&FeedEvent| {
             let is_own = event.site.as_ref().is_none_or(|site| sites.contains(site));
             is_own && self.watched.skus.contain(event.sku.as_str())
@@ -217,8 +216,8 @@ impl Watch {
         let mut items = self.stock([prefix.clone()].into()).await?;
         let mut after = Some(prefix.clone());
         while let Some(from) = after {
-            self.check_token()?;
-            let sites = self.principal.sites().clone();
+            self.token.check()?;
+            let sites = self.token.principal().sites().clone();
             let list =
                 move |db: &mut dyn Executor| reader::stock_list(db, &from, PAGE_DEFAULT, &sites);
             let page = self.api.read(list).await?;
@@ -247,7 +246,7 @@ impl Watch {
 
     /// The stock of SKUs, in one snapshot of the books.
     async fn stock(&self, skus: BTreeSet<String>) -> Result<Vec<StockItem>, Problem> {
-        let sites = self.principal.sites().clone();
+        let sites = self.token.principal().sites().clone();
         let read = move |db: &mut dyn Executor| {
             let mut items = Vec::new();
             for sku in &skus {
@@ -275,14 +274,6 @@ impl Watch {
                 return Ok(());
             }
         }
-    }
-
-    /// Ends the watch if its token has been taken away, and follows its role and sites otherwise.
-    fn check_token(&mut self) -> Result<(), Ended> {
-        let renewed = self.access.rules().renewed(&self.principal);
-        let revoked = || Problem::new(Code::Unauthorized, "the token is not valid any more");
-        self.principal = renewed.ok_or_else(revoked)?;
-        Ok(())
     }
 }
 

@@ -11,9 +11,11 @@ use crate::hub::api::HubApi;
 use crate::hub::catalogue::{
     LineError, ReadCatalogue, Warning, read_catalogue, refusal, write_catalogue,
 };
-use crate::hub::core::{CatalogueChange, compare};
+use crate::hub::core::{CatalogueChange, compare, is_waiting};
 use crate::hub::db::{self, Locks};
-use crate::limits::{CATALOGUE_BYTES_MAX, CATALOGUE_DROPPED_PER_MAX, CATALOGUES_READ_MAX};
+use crate::limits::{
+    CATALOGUE_BYTES_MAX, CATALOGUE_DROPPED_PER_MAX, CATALOGUE_WARNINGS_MAX, CATALOGUES_READ_MAX,
+};
 use crate::net::http::{self, parameter, unknown_parameter};
 use crate::net::json::json;
 use crate::problem::Problem;
@@ -46,26 +48,35 @@ impl HubApi {
                 return Err(Problem::bad_request(format!("replace: must be all, is {other:?}")));
             }
         };
-        let is_dry_run = flag(query, "dry_run")?;
+        let is_dry_run = flag("dry_run", parameter(query, "dry_run"))?;
         let (read, listings) = received(request).await?;
         let count = listings.len();
         let change = self.change(Locks::default(), move |books, gateways| {
             let change = compare(books, listings.clone())?;
-            let is_refused = !change.with_fixed_decimals.is_empty()
-                || (drops_too_many(&change) && !replaces_all);
+            let is_refused = !change.is_sound() || (drops_too_many(&change) && !replaces_all);
+            let mut is_awaited = false;
             if !is_refused && !is_dry_run {
                 change.save(books)?;
-                gateways.extend(books.open_books()?.into_iter().map(|book| book.gateway));
+                for book in books.open_books()? {
+                    is_awaited |= book.problem.as_deref().is_some_and(is_waiting);
+                    gateways.push(book.gateway);
+                }
             }
-            Ok(change)
+            Ok((change, is_awaited))
         });
-        let change = change.await?;
-        check_decimals(&change, &read.listings)?;
+        let (change, is_awaited) = change.await?;
         if drops_too_many(&change) && !replaces_all {
             return Err(would_drop(&change));
         }
+        check_decimals(&change, &read.listings)?;
         let (changed, dropped) = (change.changed.len(), change.dropped.len());
-        Ok(json(&PublishedJson { listings: count, changed, dropped, warnings: read.warnings }))
+        let mut warnings = read.warnings;
+        warnings.extend(other_units(&change, &read.listings));
+        if is_awaited && changed > 0 {
+            // One whose entries have waited for a listing goes on at once.
+            self.call_gateways();
+        }
+        Ok(json(&PublishedJson { listings: count, changed, dropped, warnings }))
     }
 
     /// The catalogue as CSV.
@@ -95,7 +106,7 @@ fn drops_too_many(CatalogueChange { listed_before, dropped, .. }: &CatalogueChan
 
 fn would_drop(CatalogueChange { listed_before, dropped, .. }: &CatalogueChange) -> Problem {
     let count = dropped.len();
-    let first = dropped.first().map(ToString::to_string).unwrap_or_default();
+    let first = dropped.first().map(|listing| listing.sku.to_string()).unwrap_or_default();
     Problem::would_drop(
         count,
         format!(
@@ -104,29 +115,48 @@ fn would_drop(CatalogueChange { listed_before, dropped, .. }: &CatalogueChange) 
     )
 }
 
+/// Warns of lines that change what a quantity counts: pieces do not become kilograms.
+fn other_units<'a>(
+    change: &'a CatalogueChange,
+    lines: &'a [(u64, Listing)],
+) -> impl Iterator<Item = Warning> + 'a {
+    let warning = move |(line, Listing { sku, unit, .. }): &(u64, Listing)| {
+        let known = change.with_other_unit.get(sku)?;
+        let named = |unit: &Option<String>| unit.clone().unwrap_or_else(|| "pieces".into());
+        let message = format!(
+            "SKU {sku} has entries in {}, which count as {} from now on",
+            named(known),
+            named(unit)
+        );
+        Some(Warning::new(*line, "unit_changed", message))
+    };
+    lines.iter().filter_map(warning).take(CATALOGUE_WARNINGS_MAX)
+}
+
 /// Refuses lines that change the decimals of a SKU that has ever had units: its quantities would
-/// mean something else.
+/// mean something else. And those that its policies cannot be said in.
 fn check_decimals(change: &CatalogueChange, lines: &[(u64, Listing)]) -> Result<(), Problem> {
-    let fixed = &change.with_fixed_decimals;
-    if fixed.is_empty() {
-        return Ok(());
-    }
-    let mut errors = Vec::new();
-    for (line, Listing { sku, decimals, .. }) in lines {
-        if let Some(known) = fixed.get(sku) {
-            let (known, decimals) = (u8::from(*known), u8::from(*decimals));
-            let what = format!(
-                "SKU {sku} has entries with {known} decimals, which can not become {decimals}"
-            );
-            errors.push(LineError::at(*line, what));
-        }
-    }
-    let dropped = change.dropped.iter().filter(|sku| fixed.contains_key(*sku));
-    errors.extend(dropped.map(|sku| {
-        let known = fixed.get(sku).map_or(0, |known| u8::from(*known));
-        LineError::of_all(format!(
-            "SKU {sku} has entries with {known} decimals, which would be lost without its line"
-        ))
-    }));
+    let refused = lines.iter().filter_map(|(line, listing)| {
+        let what = why_not_rescaled(change, listing)?;
+        Some(LineError::at(*line, what))
+    });
+    let errors: Vec<LineError> = refused.collect();
     if errors.is_empty() { Ok(()) } else { Err(refusal(errors)) }
+}
+
+fn why_not_rescaled(
+    change: &CatalogueChange,
+    Listing { sku, decimals, .. }: &Listing,
+) -> Option<String> {
+    let decimals = u8::from(*decimals);
+    if let Some(known) = change.with_fixed_decimals.get(sku) {
+        let known = u8::from(*known);
+        return Some(format!(
+            "SKU {sku} has entries with {known} decimals, which can not become {decimals}; keep {known}, or list the goods under another SKU"
+        ));
+    }
+    let known = u8::from(*change.with_unfit_policies.get(sku)?);
+    Some(format!(
+        "SKU {sku} has a policy in {known} decimals, which cannot be said in {decimals}; change or end the policy first"
+    ))
 }

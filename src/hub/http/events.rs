@@ -11,12 +11,12 @@ use tokio::time::Instant;
 
 use super::queries::limit;
 use crate::clock;
-use crate::hub::api::HubApi;
+use crate::hub::api::{HubApi, LastingToken};
 use crate::hub::core::MovementKind;
-use crate::hub::reader::{FeedCursor, FeedEvent, FeedFilter, FeedPage, feed_ends};
+use crate::hub::reader::{FeedCursor, FeedEvent, FeedFilter, FeedPage};
 use crate::limits::{FEED_WAIT_MAX, PAGE_MAX, RESPONSE_PARTS_MAX};
 use crate::net::access::Sites;
-use crate::net::http::{self, HttpResponse, Incomplete, filled, number, parameter};
+use crate::net::http::{self, HttpResponse, Incomplete, filled, number};
 use crate::net::json::json;
 use crate::problem::Problem;
 use crate::stock::Kind;
@@ -33,22 +33,22 @@ impl HubApi {
         &self,
         query: Option<&str>,
         headers: &HeaderMap,
-        sites: &Sites,
+        token: LastingToken,
     ) -> Result<HttpResponse, Problem> {
-        let filter = filter(query, sites)?;
+        let filter = filter(query, token.principal().sites())?;
         let is_stream = accepts_stream(headers);
-        let last_id = headers.get("last-event-id").filter(|_| is_stream);
+        let last_id = headers.get("last-event-id").filter(|id| is_stream && !id.is_empty());
         let last_id = last_id.map(|id| id.to_str().unwrap_or_default().to_owned());
         let after = match last_id.or_else(|| filled(query, "after")) {
             Some(text) => FeedCursor::parse(&text).ok_or_else(|| no_cursor(&text))?,
-            None => self.read(feed_ends).await?.last,
+            None => self.feed_end().await?,
         };
         if is_stream {
-            return self.stream(after, filter).await;
+            return self.stream(after, filter, token).await;
         }
         let wait = wait(query)?;
         let permit = if wait.is_zero() { None } else { Some(self.follower()?) };
-        let page = self.wait_for_page(after, limit(query)?, filter, wait).await?;
+        let page = self.wait_for_page((after, limit(query)?), filter, wait, token).await?;
         drop(permit);
         Ok(http::json(json(&PageJson { next: page.next.to_string(), events: page.events })))
     }
@@ -56,28 +56,53 @@ impl HubApi {
     /// The next events, for the first of which this waits.
     async fn wait_for_page(
         &self,
-        mut after: FeedCursor,
-        limit: usize,
-        filter: FeedFilter,
+        (after, limit): (FeedCursor, usize),
+        mut filter: FeedFilter,
         wait: Duration,
+        mut token: LastingToken,
     ) -> Result<FeedPage, Problem> {
         let began = Instant::from_std(clock::instant());
-        loop {
-            let page = self.page(after, limit, &filter).await?;
-            if !page.events.is_empty() {
-                return Ok(page);
-            }
+        let mut page = self.page(after, limit, &filter).await?;
+        while page.events.is_empty() {
             // What is filtered out may be long. The client is told how far it is.
             let until = began + if page.has_more { wait.max(SCAN_MAX) } else { wait };
             let is_late = Instant::from_std(clock::instant()) >= until;
-            after = page.next;
-            if is_late || !page.has_more && !self.feed.wait(after, until).await {
-                return Ok(page);
+            if is_late || !self.wait_for_more(&page, until, &mut token).await {
+                break;
             }
+            token.check()?;
+            filter.sites = token.principal().sites().clone();
+            page = match page.has_more {
+                true => self.page(page.next, limit, &filter).await?,
+                false => self.next_page(page.next, limit, &filter).await?,
+            };
+        }
+        Ok(page)
+    }
+
+    /// Waits until there may be events after a page, the time is over or the rules have changed; returns
+    /// false if the hub stops.
+    async fn wait_for_more(
+        &self,
+        page: &FeedPage,
+        until: Instant,
+        token: &mut LastingToken,
+    ) -> bool {
+        if page.has_more {
+            return true;
+        }
+        tokio::select! {
+            goes_on = self.feed.wait(page.next, until) => goes_on,
+            () = token.changed() => true,
         }
     }
 
-    async fn stream(&self, after: FeedCursor, filter: FeedFilter) -> Result<HttpResponse, Problem> {
+    async fn stream(
+        &self,
+        after: FeedCursor,
+        filter: FeedFilter,
+        token: LastingToken,
+    ) -> Result<HttpResponse, Problem> {
         let permit = self.follower()?;
         // What does not follow is said before the stream begins.
         let page = self.page(after, PAGE_MAX, &filter).await?;
@@ -85,13 +110,19 @@ impl HubApi {
         let api = self.clone();
         tokio::spawn(async move {
             let _permit = permit;
-            api.send_events(page, filter, &parts).await;
+            api.send_events(page, filter, token, &parts).await;
         });
         Ok(http::in_parts("text/event-stream", receiver))
     }
 
-    /// Sends events until the client leaves or the hub stops.
-    async fn send_events(&self, mut page: FeedPage, filter: FeedFilter, parts: &Parts) {
+    /// Sends events until the client leaves, its token is taken away or the hub stops.
+    async fn send_events(
+        &self,
+        mut page: FeedPage,
+        mut filter: FeedFilter,
+        mut token: LastingToken,
+        parts: &Parts,
+    ) {
         let now = || Instant::from_std(clock::instant());
         let mut comment_at = now();
         loop {
@@ -106,18 +137,16 @@ impl HubApi {
                 }
                 comment_at = now() + COMMENT_EVERY;
             }
-            let after = page.next;
-            if !page.has_more {
-                let goes_on = tokio::select! {
-                    goes_on = self.feed.wait(after, comment_at) => goes_on,
-                    () = parts.closed() => false,
-                };
-                if !goes_on {
-                    return;
-                }
-            }
+            let goes_on = tokio::select! {
+                goes_on = self.wait_for_more(&page, comment_at, &mut token) => goes_on,
+                () = parts.closed() => false,
+            };
             // The client connects again, and is told then what is wrong.
-            let Ok(next) = self.page(after, PAGE_MAX, &filter).await else { return };
+            if !goes_on || token.check().is_err() {
+                return;
+            }
+            filter.sites = token.principal().sites().clone();
+            let Ok(next) = self.next_page(page.next, PAGE_MAX, &filter).await else { return };
             page = next;
         }
     }
@@ -135,7 +164,7 @@ fn write_event(text: &mut String, event: &FeedEvent) {
 
 /// Reads the filters of a query.
 pub(super) fn filter(query: Option<&str>, sites: &Sites) -> Result<FeedFilter, Problem> {
-    let [site, sku, kind] = ["site", "sku", "kind"].map(|name| parameter(query, name));
+    let [site, sku, kind] = ["site", "sku", "kind"].map(|name| filled(query, name));
     if let Some(site) = &site {
         sites.check(site)?;
     }

@@ -4,19 +4,17 @@ use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
 use super::events::filter;
+use super::moment::{from, until};
 use crate::clock::rfc3339;
 use crate::hub::api::HubApi;
-use crate::hub::reader::{
-    ExportPlace, FeedEvent, FeedFilter, Period, Removed, export_page, feed_ends,
-};
+use crate::hub::reader::{ExportPlace, FeedEvent, FeedFilter, Period, Removed, export_page};
 use crate::limits::RESPONSE_PARTS_MAX;
 use crate::net::access::Sites;
-use crate::net::http::{self, HttpResponse, Incomplete, parameter};
+use crate::net::http::{self, HttpResponse, Incomplete, filled};
 use crate::net::json::json;
 use crate::problem::Problem;
-use crate::stock::{Amount, Day};
+use crate::stock::Amount;
 
-const DAY_MS: i64 = 86_400_000;
 const COLUMNS: &str = "cursor,event_id,kind,site,gateway,sku,change,reserved_change,\
     in_transit_change,order_id,request_id,actor,reason,lot,serial,expires,peer,at,booked_at\n";
 
@@ -45,19 +43,17 @@ impl HubApi {
     ) -> Result<HttpResponse, Problem> {
         let filter = filter(query, sites)?;
         let period = Period {
-            from_ms: moment(query, "from", 0)?.unwrap_or(0),
-            to_ms: moment(query, "to", DAY_MS)?.unwrap_or(i64::MAX),
+            from_ms: from(query, "from")?.unwrap_or(0),
+            to_ms: until(query, "to")?.unwrap_or(i64::MAX),
         };
-        let (format, content_type) = match parameter(query, "format").as_deref() {
+        let (format, content_type) = match filled(query, "format").as_deref() {
             None | Some("csv") => (Format::Csv, "text/csv; charset=utf-8"),
             Some("jsonl") => (Format::JsonLines, "application/jsonl"),
             Some(_) => return Err(Problem::bad_request("format: must be csv or jsonl")),
         };
         let permit = self.follower()?;
-        // Books that cannot be read are found out by this, without the wait below before it.
-        self.read(feed_ends).await?;
         // A client sees what it has been answered before.
-        self.feed.settle().await;
+        self.feed_end().await?;
         let export = Export { period, filter, format };
         // What is not kept is said before the answer begins.
         let first = self.export_page(&export, ExportPlace::default()).await?;
@@ -148,33 +144,9 @@ fn quoted(cell: &str) -> String {
     }
 }
 
-/// A moment, or a day, whose end is meant where `of_day_ms` is its length.
-fn moment(query: Option<&str>, name: &str, of_day_ms: i64) -> Result<Option<i64>, Problem> {
-    let Some(text) = parameter(query, name) else { return Ok(None) };
-    if let Ok(day) = Day::parse(&text) {
-        return Ok(Some(i64::from(day.number()) * DAY_MS + of_day_ms));
-    }
-    let since = humantime::parse_rfc3339(&text).ok();
-    let since = since.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    let ms = since.and_then(|since| i64::try_from(since.as_millis()).ok());
-    ms.map(Some).ok_or_else(|| {
-        let message = "must be a day such as 2026-01-31, or a moment such as 2026-01-31T08:26:00Z";
-        Problem::bad_request(format!("{name}: {message}"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_day_is_meant_from_its_beginning_to_its_end() {
-        let of = |query, name, day_ms| moment(Some(query), name, day_ms).unwrap().unwrap();
-        assert_eq!(of("from=1970-01-02", "from", 0), DAY_MS);
-        assert_eq!(of("to=1970-01-02", "to", DAY_MS), 2 * DAY_MS);
-        assert_eq!(of("to=1970-01-01T00:00:01.5Z", "to", DAY_MS), 1_500);
-        assert!(moment(Some("from=yesterday"), "from", 0).is_err());
-    }
 
     #[test]
     fn cells_with_separators_are_quoted() {

@@ -22,7 +22,7 @@ use crate::net::json::json;
 use crate::net::request::read_json;
 use crate::problem::Problem;
 use crate::protocol::topic::GatewayId;
-use crate::stock::Cause;
+use crate::stock::{Amount, Cause, Line};
 
 impl HubApi {
     pub(super) async fn enrol(
@@ -63,9 +63,12 @@ impl HubApi {
             retire(books, &retiring, epoch)
         });
         let retired = retired.await?.map_err(|error| no_such_database(&gateway, &error))?;
-        let sum = |of: fn(&HeldUnits) -> i64| retired.held.iter().map(of).map(i128::from).sum();
+        let decimals = self.decimals(retired.held.iter().map(|held| &held.sku)).await?;
+        let sum = |of: fn(&HeldUnits) -> i64| {
+            let amount = |held: &HeldUnits| Amount::new(of(held), decimals.of(&held.sku));
+            Amount::total(retired.held.iter().map(amount))
+        };
         let shown = &retired.held[..retired.held.len().min(PAGE_MAX)];
-        let decimals = self.decimals(shown.iter().map(|held| &held.sku)).await?;
         Ok(json(&RetiredJson {
             epoch: retired.epoch,
             acked_seq: retired.acked_seq,
@@ -85,18 +88,18 @@ impl HubApi {
         principal: &Principal,
     ) -> Result<String, Problem> {
         let gateway = gateway_id(site, gateway)?;
-        let BringBackJson { from, to } = read_json(&http::body(request).await?)?;
+        let BringBackJson { from, to, reason } = read_json(&http::body(request).await?)?;
         let id = gateway.clone();
-        let cause = Cause { actor: principal.actor(), reason: None };
+        let cause = Cause { actor: principal.actor(), reason };
         let brought_back = self.change(locks(&gateway), move |books, gateways| {
             gateways.push(id.clone());
             bring_back(books, &id, from, to, &cause)
         });
         let done = brought_back.await?.map_err(|error| cannot_bring_back(&gateway, &error))?;
-        let units = done.lines.iter().map(|line| i128::from(line.quantity.units())).sum();
         let (skus, replayed) = (done.lines.len(), done.replayed);
-        let shown = done.lines.iter().take(PAGE_MAX).map(|line| &line.sku);
-        let decimals = self.decimals(shown).await?;
+        let decimals = self.decimals(done.lines.iter().map(|line| &line.sku)).await?;
+        let amount = |line: &Line| Amount::new(line.quantity.units(), decimals.of(&line.sku));
+        let units = Amount::total(done.lines.iter().map(amount));
         let lines = done.lines.into_iter().take(PAGE_MAX);
         let lines = lines.map(|line| BroughtBackLineJson::new(line, &decimals)).collect();
         Ok(json(&BroughtBackJson { from, to, units, skus, lines, replayed }))

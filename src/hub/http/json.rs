@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::hub::core::{HeldUnits, RecallLine, RecallStatus, SkuDecimals};
-use crate::stock::{Amount, Decimal, Line, RequestId, Sku};
+use crate::stock::{Amount, Decimal, Line, Reason, RequestId, Sku};
 
 /// A list that has no further pages.
 #[derive(Serialize)]
@@ -81,9 +81,9 @@ pub(super) struct RetiredJson<'a> {
     pub(super) epoch: Uuid,
     pub(super) acked_seq: u64,
     pub(super) known_seq: u64,
-    /// Summed over all SKUs in the smallest unit of each, as is `in_transit`.
-    pub(super) on_hand: i128,
-    pub(super) in_transit: i128,
+    /// Summed over all SKUs, as is `in_transit`.
+    pub(super) on_hand: Amount<i128>,
+    pub(super) in_transit: Amount<i128>,
     pub(super) skus: usize,
     /// The first of them.
     pub(super) held: Vec<HeldJson<'a>>,
@@ -109,6 +109,7 @@ impl<'a> HeldJson<'a> {
 pub(super) struct BringBackJson {
     pub(super) from: Uuid,
     pub(super) to: Uuid,
+    pub(super) reason: Option<Reason>,
 }
 
 /// What was brought back.
@@ -116,8 +117,8 @@ pub(super) struct BringBackJson {
 pub(super) struct BroughtBackJson {
     pub(super) from: Uuid,
     pub(super) to: Uuid,
-    /// Summed over all SKUs, in the smallest unit of each.
-    pub(super) units: i128,
+    /// Summed over all SKUs.
+    pub(super) units: Amount<i128>,
     pub(super) skus: usize,
     /// The first of them.
     pub(super) lines: Vec<BroughtBackLineJson>,
@@ -135,6 +136,19 @@ impl BroughtBackLineJson {
         let quantity = Amount::new(line.quantity.units(), decimals.of(&line.sku));
         Self { quantity, sku: line.sku }
     }
+}
+
+/// What a recovery of the books has come to.
+#[derive(Serialize)]
+pub(super) struct RecoveredJson {
+    pub(super) books: Uuid,
+    pub(super) generation: u64,
+    /// How many were held.
+    pub(super) gateways: usize,
+    pub(super) transfers: u64,
+    /// Summed over all SKUs.
+    pub(super) units: Amount<i128>,
+    pub(super) waiting: u64,
 }
 
 /// The state of this process and its books.

@@ -10,6 +10,7 @@ mod export;
 mod gateways;
 mod json;
 mod keys;
+mod moment;
 mod page;
 mod policies;
 mod queries;
@@ -19,12 +20,14 @@ mod reservations;
 mod routes;
 mod sinks;
 
+use std::sync::Arc;
+
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 
 use self::routes::{HubTarget, ROUTES};
-use super::api::HubApi;
+use super::api::{HubApi, LastingToken};
 use crate::net::http::{self, ConnectionPermit, HttpResponse, PortAccess};
 use crate::net::stream::Certificates;
 use crate::problem::Problem;
@@ -90,7 +93,10 @@ async fn respond(
         HubTarget::ForgetSku(sku) => api.forget_sku(&sku).await,
         HubTarget::ForgetSkus => api.forget_skus(query).await,
         HubTarget::Publish => api.publish(query, request).await,
-        HubTarget::Events => return api.events(query, request.headers(), sites).await,
+        HubTarget::Events => {
+            let token = LastingToken::new(access, Arc::clone(&principal));
+            return api.events(query, request.headers(), token).await;
+        }
         HubTarget::Export => return api.export(query, sites).await,
         HubTarget::Sinks => api.sinks().await,
         HubTarget::RetrySink(name) => api.retry_sink(&name).await,

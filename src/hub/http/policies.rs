@@ -98,6 +98,7 @@ fn subject(
     sites: &Sites,
 ) -> Result<(Sku, Option<GatewayId>), Problem> {
     let sku = Sku::parse(sku).map_err(|error| Problem::bad_request(format!("sku: {error}")))?;
+    // An empty name is a wrong one: a policy for all is asked for without names.
     match (parameter(query, "site"), parameter(query, "gateway")) {
         (None, None) => {
             sites.check_all("a policy for all gateways")?;

@@ -3,17 +3,18 @@
 use uuid::Uuid;
 
 use super::json::{ItemsJson, RecallJson, StatusJson};
+use super::moment::day;
 use crate::hub::api::HubApi;
 use crate::hub::api::unknown_gateway;
 use crate::hub::reader::{self, DemandQuery, GatewayQuery, GatewayState, LedgerQuery};
 use crate::hub::request::gateway_id;
 use crate::net::access::Sites;
-use crate::net::http::{filled, number, page_size, parameter};
+use crate::net::http::{filled, number, page_size};
 use crate::net::json::json;
 use crate::problem::{Code, Problem};
 use crate::process::RELEASE;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Day, RequestId};
+use crate::stock::RequestId;
 
 impl HubApi {
     pub(super) async fn gateways(
@@ -71,7 +72,7 @@ impl HubApi {
         sites: &Sites,
     ) -> Result<String, Problem> {
         let sites = sites.clone();
-        let after = parameter(query, "after").unwrap_or_default();
+        let after = filled(query, "after").unwrap_or_default();
         let limit = limit(query)?;
         let page = self.read(move |db| reader::stock_list(db, &after, limit, &sites)).await?;
         Ok(json(&page))
@@ -89,7 +90,7 @@ impl HubApi {
         query: Option<&str>,
         sites: &Sites,
     ) -> Result<String, Problem> {
-        if parameter(query, "site").is_none() && parameter(query, "gateway").is_none() {
+        if filled(query, "site").is_none() && filled(query, "gateway").is_none() {
             sites.check_all("the hub's own ledger")?;
             let (after, limit) = (number(query, "after")?.unwrap_or(0), limit(query)?);
             return self.read(move |db| reader::movements(db, after, limit)).await;
@@ -102,8 +103,8 @@ impl HubApi {
     }
 
     pub(super) async fn reconcile(&self, query: Option<&str>) -> Result<String, Problem> {
-        let all = flag(query, "all")?;
-        let after = parameter(query, "after").unwrap_or_default();
+        let all = flag("all", filled(query, "all"))?;
+        let after = filled(query, "after").unwrap_or_default();
         let limit = limit(query)?;
         Ok(json(&self.reconcile_page(all, after, limit).await?))
     }
@@ -127,7 +128,7 @@ fn gateway_query(query: Option<&str>) -> Result<GatewayQuery, Problem> {
         let (site, gateway) = after.split_once('/').unwrap_or((&after, ""));
         GatewayId { site: site.into(), gateway: gateway.into() }
     });
-    let state = parameter(query, "state").map(|name| {
+    let state = filled(query, "state").map(|name| {
         GatewayState::of_name(&name).ok_or_else(|| {
             Problem::bad_request("state: must be online, offline, held, fenced or replaced")
         })
@@ -138,39 +139,35 @@ fn gateway_query(query: Option<&str>) -> Result<GatewayQuery, Problem> {
 
 fn ledger_query(query: Option<&str>) -> Result<LedgerQuery, Problem> {
     let named = |name: &str| {
-        parameter(query, name).ok_or_else(|| Problem::bad_request(format!("{name}: is missing")))
+        filled(query, name).ok_or_else(|| Problem::bad_request(format!("{name}: is missing")))
     };
     let gateway = GatewayId { site: named("site")?, gateway: named("gateway")? };
-    let epoch = parameter(query, "epoch").map(|epoch| epoch.parse::<Uuid>()).transpose();
+    let epoch = filled(query, "epoch").map(|epoch| epoch.parse::<Uuid>()).transpose();
     Ok(LedgerQuery {
         gateway,
         epoch: epoch.map_err(|error| Problem::bad_request(format!("epoch: {error}")))?,
-        aside: flag(query, "aside")?,
+        aside: flag("aside", filled(query, "aside"))?,
         after: number(query, "after")?.unwrap_or(0),
         limit: limit(query)?,
     })
 }
 
 fn demand_query(query: Option<&str>) -> Result<DemandQuery, Problem> {
-    let day = |name: &str| {
-        let parsed = parameter(query, name).map(|text| Day::parse(&text)).transpose();
-        parsed.map_err(|error| Problem::bad_request(format!("{name}: {error}")))
-    };
     Ok(DemandQuery {
-        site: parameter(query, "site"),
-        gateway: parameter(query, "gateway"),
-        sku: parameter(query, "sku"),
-        from: day("from")?,
-        to: day("to")?,
-        after: parameter(query, "after").unwrap_or_default(),
+        site: filled(query, "site"),
+        gateway: filled(query, "gateway"),
+        sku: filled(query, "sku"),
+        from: day(query, "from")?,
+        to: day(query, "to")?,
+        after: filled(query, "after").unwrap_or_default(),
         limit: limit(query)?,
         sites: Sites::All,
     })
 }
 
 /// A parameter that is `true` or `false`; false if it is absent.
-pub(super) fn flag(query: Option<&str>, name: &str) -> Result<bool, Problem> {
-    match parameter(query, name).as_deref() {
+pub(super) fn flag(name: &str, value: Option<String>) -> Result<bool, Problem> {
+    match value.as_deref() {
         Some("true" | "1") => Ok(true),
         None | Some("false" | "0") => Ok(false),
         Some(other) => {
@@ -180,5 +177,5 @@ pub(super) fn flag(query: Option<&str>, name: &str) -> Result<bool, Problem> {
 }
 
 pub(super) fn limit(query: Option<&str>) -> Result<usize, Problem> {
-    Ok(page_size(number(query, "limit")?))
+    page_size(number(query, "limit")?)
 }

@@ -8,17 +8,18 @@ use hyper::body::Incoming;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::json::ReopenJson;
+use super::json::{RecoveredJson, ReopenJson};
 use crate::hub::api::HubApi;
 use crate::hub::api::no_such_database;
 use crate::hub::core::{NotReopened, recover, reopen};
 use crate::hub::db::Locks;
-use crate::hub::reader;
+use crate::hub::reader::{self, RecoveryProgress};
 use crate::hub::request::gateway_id;
 use crate::net::http;
 use crate::net::json::json as text;
 use crate::net::request::read_json;
 use crate::problem::{Code, Problem};
+use crate::stock::{Amount, Decimals};
 
 /// How often it is looked whether the gateways concerned have sent their ledgers, and how long an
 /// answer waits between.
@@ -44,14 +45,14 @@ impl HubApi {
             tokio::time::sleep(LOOK_INTERVAL).await;
             progress = self.read(move |db| reader::recovery(db, generation)).await?;
         }
-        Ok(text(&json!({
-            "books": recovery.books.books,
-            "generation": generation,
-            "gateways": recovery.gateways.len(),
-            "transfers": progress.transfers,
-            "units": progress.units,
-            "waiting": progress.waiting,
-        })))
+        let RecoveryProgress { waiting, transfers, units } = match recovery.gateways.as_slice() {
+            // Nothing was held: the rest is what the last recovery has come to.
+            [] => RecoveryProgress { waiting: progress.waiting, ..RecoveryProgress::default() },
+            _ => progress,
+        };
+        let (books, gateways) = (recovery.books.books, recovery.gateways.len());
+        let units = Amount::sum(units, Decimals::MOST);
+        Ok(text(&RecoveredJson { books, generation, gateways, transfers, units, waiting }))
     }
 
     /// Lets a fenced database show that its ledger continues the books, and waits a little for it.

@@ -120,12 +120,11 @@ impl HubTarget {
             Self::RetrySink(_) => (Role::Operator, Reach::All("the sinks")),
             Self::PutPolicy(_) | Self::EndPolicy(_) => (Role::Admin, Reach::Own),
             Self::Publish => (Role::Admin, Reach::All("the catalogue")),
+            Self::BringBack(site, _) | Self::Reopen(site, _) => (Role::Operator, Reach::Site(site)),
             Self::Retire(site, _)
             | Self::Repair(site, _)
-            | Self::BringBack(site, _)
             | Self::AcceptKey(site, _)
-            | Self::ForgetGateway(site, _)
-            | Self::Reopen(site, _) => (Role::Admin, Reach::Site(site)),
+            | Self::ForgetGateway(site, _) => (Role::Admin, Reach::Site(site)),
             Self::Recover | Self::ForgetSku(_) | Self::ForgetSkus => {
                 (Role::Admin, Reach::All("the books"))
             }
@@ -215,5 +214,21 @@ mod tests {
     fn the_openapi_description_has_exactly_the_routes() {
         let description = include_str!("../../../docs/hub.openapi.json");
         assert_eq!(http::described(description), http::operations(&ROUTES));
+    }
+
+    #[test]
+    fn the_openapi_description_says_how_every_operation_may_be_refused() {
+        let description = include_str!("../../../docs/hub.openapi.json");
+        let description: serde_json::Value = serde_json::from_str(description).unwrap();
+        let paths = description["paths"].as_object().unwrap().values();
+        let operations = paths.flat_map(|path| path.as_object().unwrap().values());
+        let open = serde_json::json!([]);
+        for operation in operations.filter(|operation| operation.get("security") != Some(&open)) {
+            let says = |code: &&str| operation["responses"].get(code).is_some();
+            let missing: Vec<_> =
+                ["401", "403", "429", "503"].into_iter().filter(|code| !says(code)).collect();
+            let is_metrics = operation["operationId"] == "metrics";
+            assert!(missing.is_empty() || is_metrics, "{}: {missing:?}", operation["operationId"]);
+        }
     }
 }

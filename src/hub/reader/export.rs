@@ -100,6 +100,7 @@ fn page(
         next = ExportPlace::after(last);
     }
     let mut events = events(db, &part)?;
+    events.retain(|event| filter.matches(event));
     if next.at_ms == 0 {
         events.retain(|event| (period.from_ms..period.to_ms).contains(&event.booked_ms));
     } else {

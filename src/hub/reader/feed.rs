@@ -8,7 +8,7 @@ use super::feed_event::FeedEvent;
 use crate::hub::core::{EnteredMovement, SkuDecimals, WholeUnits};
 use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
 use crate::hub::db::{
-    BooksError, OWN_LEDGER, feed_entries_sql, feed_movements_sql, read_entry, read_movement,
+    BooksError, Look, OWN_LEDGER, feed_entries_sql, feed_movements_sql, read_entry, read_movement,
 };
 use crate::limits::FEED_SCAN_MAX;
 use crate::net::access::Sites;
@@ -93,7 +93,8 @@ pub(in crate::hub) fn events_at(
     let sql = format!(
         "SELECT k.b, {RANGE_COLUMNS} FROM {{keys}} AS k
          JOIN feed ON feed.position = k.a AND k.b BETWEEN feed.first_seq AND feed.last_seq
-         LEFT JOIN book ON book.id = feed.book"
+         LEFT JOIN book ON book.id = feed.book
+         WHERE (k.a, k.b) > (SELECT position, seq FROM feed_start)"
     );
     let rows = places.iter().map(|place| [place.position, place.seq].map(SqlValue::number).into());
     let keys = Keys { types: &[ColumnType::Int; 2], rows: rows.collect() };
@@ -191,7 +192,7 @@ impl FeedFilter {
         }
     }
 
-    fn matches(&self, event: &FeedEvent) -> bool {
+    pub(super) fn matches(&self, event: &FeedEvent) -> bool {
         self.sku.as_ref().is_none_or(|sku| sku == event.sku.as_str())
             && self.kind.as_ref().is_none_or(|kind| kind == event.kind)
     }
@@ -254,7 +255,8 @@ fn entries(db: &mut dyn Executor, ranges: &[FeedRange]) -> Result<Vec<(u64, Entr
             SqlValue::number(*position),
         ]
     });
-    read_keys(db, &feed_entries_sql(), &[ColumnType::Int; 4], rows.collect(), read_entry)
+    let sql = feed_entries_sql(Look::fast(db.dialect()));
+    read_keys(db, &sql, &[ColumnType::Int; 4], rows.collect(), read_entry)
 }
 
 fn movements(
@@ -264,7 +266,8 @@ fn movements(
     let own = ranges.iter().filter(|range| range.book == OWN_LEDGER);
     let rows =
         own.map(|range| [range.first, range.last, range.position].map(SqlValue::number).to_vec());
-    read_keys(db, &feed_movements_sql(), &[ColumnType::Int; 3], rows.collect(), read_movement)
+    let sql = feed_movements_sql(Look::fast(db.dialect()));
+    read_keys(db, &sql, &[ColumnType::Int; 3], rows.collect(), read_movement)
 }
 
 /// Reads rows that begin with a position in the feed.

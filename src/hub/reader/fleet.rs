@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::gateways::{GatewayState, HAS_OLDER};
+use crate::hub::core::is_drift;
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{Executor, RowReader, SqlValue};
 
@@ -17,7 +18,7 @@ pub(in crate::hub) type OldestTransfers = BTreeMap<i64, (SqlValue, i64)>;
 pub(in crate::hub) struct Fleet {
     /// By state, in the order of [`GatewayState::ALL`].
     pub(in crate::hub) states: [u64; GatewayState::ALL.len()],
-    /// Those with a problem that people should look at.
+    /// Those whose books or device people should look at.
     pub(in crate::hub) drift: u64,
     /// Entries that are known and not in the books.
     pub(in crate::hub) pending: u64,
@@ -42,7 +43,7 @@ pub(in crate::hub) fn fleet(
         "SELECT id, online, CAST(CASE WHEN coalesce(fenced, reopening) IS NULL THEN 0 ELSE 1 END AS BIGINT),
              CAST(CASE WHEN held IS NULL THEN 0 ELSE 1 END AS BIGINT),
              CAST(CASE WHEN {HAS_OLDER} THEN 1 ELSE 0 END AS BIGINT),
-             CAST(CASE WHEN problem IS NULL THEN 0 ELSE 1 END AS BIGINT),
+             problem,
              known_seq, acked_seq, pending_since_ms, landed,
              CAST(CASE WHEN EXISTS (SELECT 1 FROM held AS units
                  WHERE units.book = book.id AND units.in_transit <> 0) THEN 1 ELSE 0 END AS BIGINT)
@@ -55,8 +56,10 @@ pub(in crate::hub) fn fleet(
         let (online, is_fenced, is_held) = (row.bool()?, row.bool()?, row.bool()?);
         let state = GatewayState::of(online, is_fenced, is_held, row.bool()?);
         fleet.states[state as usize] += 1;
-        fleet.drift += u64::from(row.bool()?);
-        fleet.pending += row.number()?.saturating_sub(row.number()?);
+        fleet.drift += u64::from(row.text_or_null()?.is_some_and(|problem| is_drift(&problem)));
+        // What a gateway says of its ledger may be any number.
+        let pending = row.number()?.saturating_sub(row.number()?);
+        fleet.pending = fleet.pending.saturating_add(pending);
         let pending_since_ms = row.int()?;
         let waits_online = online && pending_since_ms > 0;
         if waits_online {

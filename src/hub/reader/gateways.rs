@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::decimals::decimals_column;
 use super::page::BooksPage;
 
 use crate::clock::{rfc3339, wall_ms};
 use crate::hex;
-use crate::hub::core::{OTHER_KEY, size_limit};
+use crate::hub::core::{OTHER_KEY, is_drift, size_limit};
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
+use crate::limits::STOCK_MAX;
 use crate::net::access::Sites;
 use crate::net::json::CheckpointJson;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Seq, SignedPosition};
+use crate::stock::{Amount, Decimals, Seq, SignedPosition};
 
 /// A gateway, with its database in force.
 #[derive(Debug, Serialize)]
@@ -34,7 +36,7 @@ pub(in crate::hub) struct GatewayJson {
     /// For how long the oldest of them is known to wait; `None` without any.
     oldest_pending_s: Option<i64>,
     /// The units in transit to it.
-    in_transit: i128,
+    in_transit: Amount<i128>,
     last_seen: String,
     drift: bool,
     /// What is wrong, why it is held, or what does not get through to it.
@@ -159,10 +161,12 @@ pub(in crate::hub) fn gateways(
     values.push(limit);
     let found = db.query(&sql, &values)?;
     let found = found.into_iter().map(read_gateway).collect::<Result<Vec<_>, _>>()?;
-    let in_transit = in_transit(db, found.iter().map(|(id, _)| *id))?;
-    let with_transit = found.into_iter().map(|(id, gateway)| GatewayJson {
-        in_transit: in_transit.get(&id).copied().unwrap_or_default(),
-        ..gateway
+    let mut transit = transit(db, found.iter().map(|(id, ..)| *id))?;
+    let with_transit = found.into_iter().map(|(id, limit, gateway)| {
+        let Transit { units, without_room } = transit.remove(&id).unwrap_or_default();
+        // A limit is worked around; what has no room waits.
+        let problem = gateway.problem.or(without_room).or(limit);
+        GatewayJson { in_transit: Amount::total(units.into_iter()), problem, ..gateway }
     });
     Ok(BooksPage::new(with_transit.collect(), query.limit, |gateway| {
         format!("{}/{}", gateway.site, gateway.gateway)
@@ -205,7 +209,8 @@ pub(super) fn site_values(sites: &Sites) -> Vec<SqlValue> {
     }
 }
 
-fn read_gateway(row: SqlRow) -> Result<(i64, GatewayJson), BooksError> {
+/// Its id, what does not get through to it, and the rest.
+fn read_gateway(row: SqlRow) -> Result<(i64, Option<String>, GatewayJson), BooksError> {
     let mut row = RowReader::of(row);
     let id = row.int()?;
     let (site, gateway, online) = (row.text()?, row.text()?, row.bool()?);
@@ -217,16 +222,18 @@ fn read_gateway(row: SqlRow) -> Result<(i64, GatewayJson), BooksError> {
     let has_older = row.bool()?;
     let waited_ms = wall_ms().saturating_sub(pending_since_ms).max(0);
     let oldest_pending_s = (pending_since_ms > 0).then_some(waited_ms / 1_000);
-    let (pending, drift) = (ledger_seq.saturating_sub(acked_seq), problem.is_some());
+    let pending = ledger_seq.saturating_sub(acked_seq);
+    let drift = problem.as_deref().is_some_and(is_drift);
     let (held, since_ms) = (row.text_or_null()?, row.int()?);
     let held_since = held.as_ref().map(|_| rfc3339(since_ms));
     let state = GatewayState::of(online, is_fenced, held.is_some(), has_older).name();
     let problem = problem.or(held).or(row.blob_or_null()?.map(|_| OTHER_KEY.into()));
     let lost_bytes = row.int_or_null()?;
-    let problem = problem.or(lost_bytes.map(|bytes| size_limit(bytes.unsigned_abs())));
-    let in_transit = 0;
+    let limit = lost_bytes.map(|bytes| size_limit(bytes.unsigned_abs()));
+    let in_transit = Amount::total(std::iter::empty());
     Ok((
         id,
+        limit,
         GatewayJson {
             site,
             gateway,
@@ -247,24 +254,48 @@ fn read_gateway(row: SqlRow) -> Result<(i64, GatewayJson), BooksError> {
     ))
 }
 
-/// The units in transit to databases.
-fn in_transit(
+/// What is in transit to a database.
+#[derive(Default)]
+struct Transit {
+    units: Vec<Amount>,
+    /// Why it cannot take all of it, if it cannot.
+    without_room: Option<String>,
+}
+
+/// What is in transit to databases.
+fn transit(
     db: &mut dyn Executor,
     ids: impl Iterator<Item = i64>,
-) -> Result<BTreeMap<i64, i128>, BooksError> {
+) -> Result<BTreeMap<i64, Transit>, BooksError> {
     let rows: Vec<SqlRow> = ids.map(|id| vec![SqlValue::Int(id)]).collect();
-    let mut units = BTreeMap::new();
+    let mut found = BTreeMap::<i64, Transit>::new();
     if rows.is_empty() {
-        return Ok(units);
+        return Ok(found);
     }
-    let sql = "SELECT held.book, held.in_transit FROM {keys} AS k
-               JOIN held ON held.book = k.a AND held.in_transit <> 0";
-    for row in db.query_keys(sql, &Keys { types: &[ColumnType::Int], rows })? {
+    let sql = format!(
+        "SELECT held.book, held.sku, held.on_hand, held.in_transit, {} FROM {{keys}} AS k
+         JOIN held ON held.book = k.a AND held.in_transit <> 0",
+        decimals_column("held")
+    );
+    for row in db.query_keys(&sql, &Keys { types: &[ColumnType::Int], rows })? {
         let mut row = RowReader::of(row);
-        let (book, in_transit) = (row.int()?, row.int()?);
-        *units.entry(book).or_default() += i128::from(in_transit);
+        let (book, sku) = (row.int()?, row.text()?);
+        let (on_hand, in_transit, decimals) = (row.int()?, row.int()?, row.decimals()?);
+        let of = found.entry(book).or_default();
+        of.units.push(Amount::new(in_transit, decimals));
+        if on_hand.saturating_add(in_transit) > STOCK_MAX {
+            of.without_room = Some(without_room(&sku, on_hand, decimals));
+        }
     }
-    Ok(units)
+    Ok(found)
+}
+
+/// A gateway takes transfers in their order, so the first that has no room stops all that follow.
+fn without_room(sku: &str, on_hand: i64, decimals: Decimals) -> String {
+    let (has, most) = (Amount::new(on_hand, decimals), Amount::new(STOCK_MAX, decimals));
+    format!(
+        "transfers wait: it has {has} of SKU {sku}, and with what is in transit to it that is more than {most}; sell some of it there or count it down"
+    )
 }
 
 /// The databases of a gateway, the one in force first; none for an unknown gateway.

@@ -49,7 +49,7 @@ pub(super) use self::reconcile::Known;
 pub use self::reconcile::Reconciliation;
 pub(super) use self::reconcile::{problems, reconcile};
 use self::recount::Recount;
-pub(super) use self::recovery::{recovery, reopening};
+pub(super) use self::recovery::{RecoveryProgress, recovery, reopening};
 pub(super) use self::reservations::{
     ReservationJson, ReservationQuery, due_reservations, open_orders, overdue_orders, reservation,
     reservations,
@@ -62,13 +62,17 @@ pub(super) use self::unused::unused_skus;
 use super::core::{RecallStatus, recall_status};
 use super::db::sql::{Executor, RowReader, SqlValue};
 use super::db::{BooksDatabase, BooksError, BooksTransaction};
+use crate::clock::instant;
 use crate::limits::{BOOKS_ANSWER_MAX, BOOKS_READERS_MAX, PAGE_MAX};
 use crate::net::access::Sites;
 use crate::process::stop::Stop;
 use crate::stock::RequestId;
 
-/// The time from one count of the whole books to the next.
-const RECOUNT_INTERVAL: Duration = Duration::from_secs(600);
+/// The time from one count of the whole books to the next is so many times that of a count, so that
+/// large books cost no more than small ones, within these bounds.
+const RECOUNT_INTERVALS: u32 = 50;
+const RECOUNT_INTERVAL_MIN: Duration = Duration::from_secs(10);
+const RECOUNT_INTERVAL_MAX: Duration = Duration::from_secs(600);
 /// The same as long as none has succeeded: without one, it is not known whether large books balance.
 const FIRST_COUNT_RETRY: Duration = Duration::from_secs(1);
 /// The longest time that a request waits for the first count.
@@ -171,17 +175,24 @@ impl BooksReader {
 /// count.
 pub(super) async fn recount(reader: BooksReader, mut stop: Stop) {
     loop {
+        let began = instant();
         tokio::select! {
             counted = count(&reader) => drop(counted.map(|found| reader.recount.set(found))),
             () = stop.requested() => return,
         }
-        let is_known = reader.recount.is_known();
-        let pause = if is_known { RECOUNT_INTERVAL } else { FIRST_COUNT_RETRY };
+        let pause = match reader.recount.is_known() {
+            true => until_next_count(began.elapsed()),
+            false => FIRST_COUNT_RETRY,
+        };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = stop.requested() => return,
         }
     }
+}
+
+fn until_next_count(taken: Duration) -> Duration {
+    (taken * RECOUNT_INTERVALS).clamp(RECOUNT_INTERVAL_MIN, RECOUNT_INTERVAL_MAX)
 }
 
 /// The SKUs that do not balance.

@@ -5,36 +5,41 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::balance::{BalanceJson, balance_of, balance_page, balance_within};
+use crate::hub::core::{WholeUnits, is_drift};
 use crate::hub::db::BooksError;
-use crate::hub::db::sql::{Executor, RowReader, SqlRow};
+use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
 use crate::stock::Sku;
 
 /// Books of so few SKUs, and allotments, are counted for every answer.
-const COUNTED_AT_ONCE: usize = 200;
-const ALLOTMENTS_AT_ONCE: usize = 2_000;
+const COUNTED_AT_ONCE: usize = 2_000;
+const ALLOTMENTS_AT_ONCE: usize = 20_000;
 /// The most SKUs of the last count that are looked at again for one answer.
 const LOOKED_AT_AGAIN: usize = 200;
 
 /// The balance of the books.
 #[derive(Debug, Serialize)]
 pub struct Reconciliation {
-    /// The books add up, and no gateway drifts or is fenced.
-    pub balanced: bool,
     /// The difference of every SKU is 0.
-    #[serde(skip)]
-    pub adds_up: bool,
+    pub balanced: bool,
     items: Vec<BalanceJson>,
     next: Option<String>,
     drift: Vec<DriftJson>,
 }
 
-/// A gateway with a problem.
+impl Reconciliation {
+    /// Whether the books or the device of any gateway need people.
+    pub fn drifts(&self) -> bool {
+        !self.drift.is_empty()
+    }
+}
+
+/// A gateway with a problem that does not pass by itself.
 #[derive(Debug, Serialize)]
 struct DriftJson {
     site: String,
     gateway: String,
     problem: String,
-    /// The SKUs that are known to differ.
+    /// The SKUs that are known to differ, or that the gateway books in other units.
     skus: Vec<Sku>,
 }
 
@@ -64,10 +69,10 @@ pub(in crate::hub) fn reconcile(
 ) -> Result<Option<Reconciliation>, BooksError> {
     let Some(mut differing) = differing(db, known)? else { return Ok(None) };
     let (mut items, mut next) = (Vec::new(), None);
-    let mut adds_up = differing.is_empty();
+    let mut balanced = differing.is_empty();
     if all {
         let page = balance_page(db, after, limit)?;
-        adds_up &= page.items.iter().all(|item| !item.differs());
+        balanced &= page.items.iter().all(|item| !item.differs());
         (items, next) = (page.items, page.next);
     } else {
         differing.retain(|item| item.sku.as_str() > after);
@@ -76,9 +81,7 @@ pub(in crate::hub) fn reconcile(
         next = differing.last().filter(|_| more).map(|item| item.sku.clone()).or(next);
         items.append(&mut differing);
     }
-    let drift = drift(db)?;
-    let balanced = adds_up && drift.is_empty();
-    Ok(Some(Reconciliation { balanced, adds_up, items, next, drift }))
+    Ok(Some(Reconciliation { balanced, items, next, drift: drift(db)? }))
 }
 
 /// The SKUs that do not balance, by SKU: of all, if there are few, or else of those of the last
@@ -99,21 +102,51 @@ fn differing(db: &mut dyn Executor, known: &Known) -> Result<Option<Vec<BalanceJ
 }
 
 fn drift(db: &mut dyn Executor) -> Result<Vec<DriftJson>, BooksError> {
-    let sql = "SELECT site, gateway, problem, differing FROM book
-               WHERE in_force = 1 AND problem IS NOT NULL ORDER BY site, gateway";
-    let read = |row: SqlRow| {
-        let mut row = RowReader::of(row);
-        let (site, gateway, problem) = (row.text()?, row.text()?, row.text()?);
-        Ok(DriftJson { site, gateway, problem, skus: row.postcard()? })
-    };
-    db.query(sql, &[])?.into_iter().map(read).collect()
+    let mut found = with_problems(db)?;
+    found.retain(|gateway| is_drift(&gateway.problem));
+    Ok(found)
 }
 
-/// What is wrong with gateways: site, gateway and problem.
+fn with_problems(db: &mut dyn Executor) -> Result<Vec<DriftJson>, BooksError> {
+    let sql = "SELECT site, gateway, problem, differing, id, whole_units FROM book
+               WHERE in_force = 1 AND problem IS NOT NULL ORDER BY site, gateway";
+    let mut drift = Vec::new();
+    for row in db.query(sql, &[])? {
+        let mut row = RowReader::of(row);
+        let (site, gateway, problem) = (row.text()?, row.text()?, row.text()?);
+        let (mut skus, book): (Vec<Sku>, _) = (row.postcard()?, row.int()?);
+        let whole_units: WholeUnits = row.postcard_or_null()?.unwrap_or_default();
+        skus.extend(in_whole_units(db, book, &whole_units)?);
+        skus.sort();
+        skus.dedup();
+        drift.push(DriftJson { site, gateway, problem, skus });
+    }
+    Ok(drift)
+}
+
+/// The SKUs of which a database has units that it books in whole units.
+fn in_whole_units(
+    db: &mut dyn Executor,
+    book: i64,
+    whole_units: &WholeUnits,
+) -> Result<Vec<Sku>, BooksError> {
+    let key = |sku: &Sku| vec![SqlValue::Int(book), SqlValue::text(sku.as_str())];
+    let rows: Vec<SqlRow> = whole_units.skus().map(key).collect();
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT held.sku FROM {keys} AS k
+               JOIN held ON held.book = k.a AND held.sku = k.b
+               WHERE held.on_hand + held.in_transit <> 0";
+    let found = db.query_keys(sql, &Keys { types: &[ColumnType::Int, ColumnType::Text], rows })?;
+    found.into_iter().map(|row| RowReader::of(row).id(Sku::parse)).collect()
+}
+
+/// What is wrong with gateways, or keeps them waiting: site, gateway and problem.
 pub(in crate::hub) fn problems(
     db: &mut dyn Executor,
 ) -> Result<Vec<(String, String, String)>, BooksError> {
-    let found = drift(db)?.into_iter();
+    let found = with_problems(db)?.into_iter();
     Ok(found.map(|DriftJson { site, gateway, problem, .. }| (site, gateway, problem)).collect())
 }
 
@@ -122,16 +155,29 @@ mod tests {
     use super::*;
     use crate::hub::core::tests::test_hub::TestHub;
 
+    fn pools(count: usize) -> String {
+        format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+             INSERT OR IGNORE INTO pool (sku, received, adjusted, deducted, unallotted, in_transit)
+             SELECT printf('S%04d', i), 5, 0, 0, 5, 0 FROM n"
+        )
+    }
+
+    /// A shop's whole range is no large book: a difference is not to be found minutes later.
+    #[test]
+    fn a_difference_in_two_thousand_skus_is_in_the_next_answer() {
+        let mut hub = TestHub::new();
+        hub.db(&pools(2_000));
+        hub.db("UPDATE pool SET unallotted = 4 WHERE sku = 'S2000'");
+        let sound = Known::sound();
+        let found = hub.database.read(|db| reconcile(db, &sound, false, "", 10)).unwrap().unwrap();
+        assert!(!found.balanced);
+        assert_eq!(found.items[0].sku, "S2000");
+    }
+
     #[test]
     fn whether_large_books_balance_is_not_known_before_their_first_count() {
         let mut hub = TestHub::new();
-        let pools = |count: usize| {
-            format!(
-                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
-                 INSERT OR IGNORE INTO pool (sku, received, adjusted, deducted, unallotted, in_transit)
-                 SELECT printf('S%04d', i), 5, 0, 0, 5, 0 FROM n"
-            )
-        };
         let counted = |differing: &[&str]| Known {
             differing: Some(differing.iter().map(ToString::to_string).collect()),
         };

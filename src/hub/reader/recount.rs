@@ -47,8 +47,14 @@ impl Recount {
 mod tests {
     use super::*;
     use crate::hub::core::tests::test_hub::TestHub;
-    use crate::hub::reader::{BooksReader, recount};
+    use crate::hub::reader::{BooksReader, recount, until_next_count};
     use crate::process::stop;
+
+    #[test]
+    fn small_books_are_counted_again_sooner_than_large_ones() {
+        let after_ms = |ms| until_next_count(Duration::from_millis(ms)).as_secs();
+        assert_eq!([5, 2_000, 60_000].map(after_ms), [10, 100, 600]);
+    }
 
     #[tokio::test]
     async fn a_first_count_that_fails_is_soon_made_again() {

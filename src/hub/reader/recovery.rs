@@ -7,14 +7,14 @@ use crate::hub::db::sql::{Executor, RowReader, SqlValue};
 use crate::protocol::topic::GatewayId;
 
 /// The progress of a recovery.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(in crate::hub) struct RecoveryProgress {
     /// Gateways that are online and have not sent their ledger yet.
     pub(in crate::hub) waiting: u64,
     /// Transfers that the books did not know.
     pub(in crate::hub) transfers: u64,
-    /// The units of their entries.
-    pub(in crate::hub) units: u64,
+    /// The units of their entries, with six decimals.
+    pub(in crate::hub) units: i128,
 }
 
 pub(in crate::hub) fn recovery(
@@ -22,14 +22,19 @@ pub(in crate::hub) fn recovery(
     generation: u64,
 ) -> Result<RecoveryProgress, BooksError> {
     let sql = "SELECT
-        count(CASE WHEN in_force = 1 AND online = 1 AND fenced IS NULL AND wire > 1
-            AND (generation < $1 OR takeover_up_to > 0) THEN 1 END),
-        CAST(coalesce(sum(CASE WHEN generation = $1 THEN taken_over_transfers END), 0) AS BIGINT),
-        CAST(coalesce(sum(CASE WHEN generation = $1 THEN taken_over_units END), 0) AS BIGINT)
-        FROM book";
-    let row = db.query(sql, &[SqlValue::number(generation)])?.pop();
-    let mut row = RowReader::of(row.unwrap_or_default());
-    Ok(RecoveryProgress { waiting: row.number()?, transfers: row.number()?, units: row.number()? })
+        CAST(CASE WHEN in_force = 1 AND online = 1 AND fenced IS NULL AND wire > 1
+            AND (generation < $1 OR takeover_up_to > 0) THEN 1 ELSE 0 END AS BIGINT),
+        CASE WHEN generation = $1 THEN taken_over_transfers ELSE 0 END,
+        CASE WHEN generation = $1 THEN taken_over_units ELSE 0 END
+        FROM book WHERE in_force = 1 OR generation = $1";
+    let mut progress = RecoveryProgress::default();
+    for row in db.query(sql, &[SqlValue::number(generation)])? {
+        let mut row = RowReader::of(row);
+        progress.waiting += row.number()?;
+        progress.transfers += row.number()?;
+        progress.units += i128::from(row.number()?);
+    }
+    Ok(progress)
 }
 
 /// The state of a database that an operator wants open, `open`, `fenced` or `reopening`, with its

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::decimals::decimals;
 use super::page::BooksPage;
-use crate::clock::rfc3339;
-use crate::hub::core::SkuDecimals;
+use crate::clock::{Now, rfc3339};
+use crate::hub::core::{DecidedRequest, SkuDecimals};
 use crate::hub::db::sql::{Executor, RowReader, SqlValue};
 use crate::hub::db::{BooksError, RESERVATION_COLUMNS, read_decided, read_reservation};
 use crate::limits::RESERVATION_PAGE_LINES_MAX;
@@ -25,8 +25,8 @@ pub(in crate::hub) struct ReservationQuery {
     pub(in crate::hub) sku: Option<String>,
     pub(in crate::hub) after: String,
     pub(in crate::hub) limit: usize,
-    /// The time by the wall clock: what is due then has ended.
-    pub(in crate::hub) now_ms: i64,
+    /// The running time is that of the books: what is due then has ended.
+    pub(in crate::hub) now: Now,
 }
 
 /// A reservation, shaped as at a gateway.
@@ -98,7 +98,7 @@ pub(in crate::hub) fn reservations(
     }
     let skus = found.iter().flat_map(|(_, hold)| hold.lines.iter().map(|line| &line.sku));
     let decimals = decimals(db, skus)?;
-    let open = |(id, hold): &_| ReservationJson::open(id, hold, query.now_ms, &decimals);
+    let open = |(id, hold): &_| ReservationJson::open(id, hold, query.now, &decimals);
     Ok(BooksPage { items: found.iter().map(open).collect(), next })
 }
 
@@ -107,7 +107,7 @@ fn read_page(
     query: &ReservationQuery,
     after: &str,
 ) -> Result<Vec<(RequestId, Hold)>, BooksError> {
-    let mut values = vec![SqlValue::text(after), SqlValue::Int(query.now_ms)];
+    let mut values = vec![SqlValue::text(after), SqlValue::number(query.now.running_ms)];
     let of_order = match &query.order_id {
         None => "",
         Some(order_id) => {
@@ -133,15 +133,15 @@ impl ReservationQuery {
 pub(in crate::hub) fn reservation(
     db: &mut dyn Executor,
     id: &RequestId,
-    now_ms: i64,
+    now: Now,
 ) -> Result<Option<ReservationJson>, BooksError> {
     let key = [SqlValue::text(id.as_str())];
     let sql = format!("SELECT {RESERVATION_COLUMNS} FROM reservation WHERE id = $1");
     if let Some(row) = db.query(&sql, &key)?.pop() {
         let (id, hold) = read_reservation(row)?;
         let decimals = decimals(db, hold.lines.iter().map(|line| &line.sku))?;
-        let is_due = hold.deadline_ms <= now_ms.unsigned_abs();
-        let found = ReservationJson::open(&id, &hold, now_ms, &decimals);
+        let is_due = hold.deadline_ms <= now.running_ms;
+        let found = ReservationJson::open(&id, &hold, now, &decimals);
         return Ok(Some(ReservationJson {
             state: Some(if is_due { "expired" } else { "open" }),
             expires_in_s: found.expires_in_s.filter(|_| !is_due),
@@ -151,9 +151,9 @@ pub(in crate::hub) fn reservation(
     let Some(row) = db.query("SELECT remembered FROM request WHERE id = $1", &key)?.pop() else {
         return Ok(None);
     };
-    let record = read_decided(&RowReader::of(row).blob()?)?.record;
+    let DecidedRequest { record, maker, .. } = read_decided(&RowReader::of(row).blob()?)?;
     match record.filter(|record| record.kind == RequestKind::Reserve && record.outcome.is_ok()) {
-        Some(record) => ReservationJson::ended(db, id, &record).map(Some),
+        Some(record) => ReservationJson::ended(db, id, &record, maker.as_ref()).map(Some),
         None => Ok(None),
     }
 }
@@ -187,9 +187,10 @@ pub(in crate::hub) fn open_orders(db: &mut dyn Executor) -> Result<Vec<RequestId
 }
 
 impl ReservationJson {
-    fn open(id: &RequestId, hold: &Hold, now_ms: i64, decimals: &SkuDecimals) -> Self {
-        let left_ms = hold.deadline_ms.saturating_sub(now_ms.unsigned_abs());
-        let expires_ms = i64::try_from(hold.deadline_ms).unwrap_or(i64::MAX);
+    fn open(id: &RequestId, hold: &Hold, now: Now, decimals: &SkuDecimals) -> Self {
+        let left_ms = hold.deadline_ms.saturating_sub(now.running_ms);
+        let deadline_ms = now.wall_ms.saturating_add_unsigned(hold.deadline_ms);
+        let expires_ms = deadline_ms.saturating_sub_unsigned(now.running_ms);
         Self {
             state: None,
             reservation: id.to_string(),
@@ -207,6 +208,7 @@ impl ReservationJson {
         db: &mut dyn Executor,
         id: &RequestId,
         record: &RequestRecord,
+        maker: Option<&Actor>,
     ) -> Result<Self, BooksError> {
         let reserved = record.reserved();
         let decimals = decimals(db, reserved.iter().map(|line| &line.sku))?;
@@ -223,7 +225,7 @@ impl ReservationJson {
             lines: lines(&reserved, &decimals),
             expires_at: None,
             expires_in_s: None,
-            actor: None,
+            actor: maker.map(Actor::to_string),
             end: ending.map(|ending| EndJson {
                 closed_by: ending.request_id.to_string(),
                 closed_at: ending.at_ms.map(rfc3339),

@@ -39,8 +39,10 @@ pub(super) struct Held {
     refused: Option<(Instant, Duration)>,
     /// Failures in a row.
     pub(super) failures: u32,
-    /// When events that were set aside were looked for.
-    pub(super) looked: Option<Instant>,
+    /// When to look for events that were set aside; `None`: at once.
+    pub(super) aside_at: Option<Instant>,
+    /// Failures in a row to deliver those, other than refusals.
+    pub(super) aside_failures: u32,
 }
 
 impl Held {
@@ -55,7 +57,8 @@ impl Held {
             suspected: 0,
             refused: None,
             failures: 0,
-            looked: None,
+            aside_at: None,
+            aside_failures: 0,
         }
     }
 
@@ -132,7 +135,8 @@ impl Held {
 
     /// Notes that a request to try the sink at once is answered now; dead letters are looked for, too.
     pub(super) fn answer(&mut self, call: i64) {
-        (self.answered, self.looked) = (call, None);
+        self.answered = call;
+        (self.aside_at, self.aside_failures) = (None, 0);
     }
 
     /// Events that are delivered at once: half of those that were refused together, to find the one

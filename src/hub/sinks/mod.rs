@@ -97,6 +97,13 @@ impl Sinks {
         // Another process with the same name of a worker is another owner.
         let owner = format!("{worker}/{}", Uuid::new_v4());
         for sink in self.configured.values() {
+            if sink.config.target.has_short_key() {
+                let name = &sink.config.name;
+                tracing::warn!(
+                    sink = name,
+                    "the key in secret_file has fewer than 24 bytes, so its signatures can be forged by guessing it; use one of 24 to 64 bytes"
+                );
+            }
             let task = SinkTask {
                 config: sink.config.clone(),
                 owner: owner.clone(),

@@ -94,7 +94,7 @@ fn sink_json(
     other: Option<&OtherSink>,
 ) -> Result<SinkJson, BooksError> {
     let SinkFigures { sink, lag_events, lag_s, set_aside } = figures;
-    let aside = aside_events(db, &sink.name, false, SHOWN_ASIDE)?;
+    let aside = aside_events(db, &sink.name, SHOWN_ASIDE)?;
     let places: Vec<FeedCursor> = aside.iter().map(AsideRow::place).collect();
     let events = events_at(db, &places)?;
     let target = sinks.config(&sink.name).map(|config| &config.target);

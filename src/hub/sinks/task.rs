@@ -13,7 +13,7 @@ use super::held::{Held, Lost, now};
 use crate::clock::{self, Clock};
 use crate::config::SinkConfig;
 use crate::hub::db::sql::Executor;
-use crate::hub::db::{AsideRow, sink_rows};
+use crate::hub::db::{AsideRow, sink_row};
 use crate::hub::feed::FeedEnd;
 use crate::hub::reader::{FeedCursor, FeedEvent, FeedFilter, FeedPage, Gone, feed_page};
 use crate::process::log_throttle::LogThrottle;
@@ -61,11 +61,11 @@ impl SinkTask {
     async fn acquire(&self) -> Result<Option<Held>, NoBooks> {
         let name = &self.config.name;
         // Those that may have it are seen without a transaction that changes anything.
-        let known = self.books.read(|db| sink_rows(db)).await?;
-        match known.iter().find(|(_, sink)| sink.name == *name) {
+        let wanted = name.clone();
+        match self.books.read(move |db| sink_row(db, &wanted)).await? {
             None => self.books.register(name).await?,
             Some((now_ms, sink)) => {
-                if self.books.is_shared() && !sink.is_free_for(&self.owner, *now_ms) {
+                if self.books.is_shared() && !sink.is_free_for(&self.owner, now_ms) {
                     return Ok(None);
                 }
             }
@@ -186,7 +186,11 @@ impl SinkTask {
             }
         }
         held.save(&self.books).await?;
-        let waited = pause(held.failures, fastrand::u32(..=CHANCE_MAX)).max(failure.pause);
+        let mut waited = pause(held.failures, fastrand::u32(..=CHANCE_MAX)).max(failure.pause);
+        if let Some(limit) = self.config.give_up.filter(|_| failure.is_refused) {
+            let left = limit.saturating_sub(held.refused_for(now_ms));
+            waited = if left.is_zero() { waited } else { waited.min(left) };
+        }
         self.wait(held, waited).await
     }
 

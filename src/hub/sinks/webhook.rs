@@ -1,6 +1,9 @@
 //! Delivers events to an HTTP server, as webhooks by the rules of Standard Webhooks: a batch is a JSON
 //! array, signed with HMAC-SHA-256.
 
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,6 +16,8 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use ring::hmac;
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -30,11 +35,14 @@ use crate::process::RELEASE;
 pub(super) struct Webhook {
     config: WebhookConfig,
     connection: Option<SendRequest<Full<Bytes>>>,
+    /// Held by the lookup of the server's name: one that hangs keeps its thread, and threads for
+    /// blocking work are few.
+    lookup: Arc<Mutex<()>>,
 }
 
 impl Webhook {
     pub(super) fn new(config: WebhookConfig) -> Self {
-        Self { config, connection: None }
+        Self { config, connection: None, lookup: Arc::default() }
     }
 
     pub(super) fn disconnect(&mut self) {
@@ -98,7 +106,8 @@ impl Webhook {
         let failed = |what: &str, error: &dyn std::error::Error| {
             Failure::unavailable(format!("{host}:{port} {what}: {}", in_words(error)))
         };
-        let stream = TcpStream::connect((host.as_str(), *port)).await;
+        let found = self.addresses().await.map_err(|error| failed("cannot be found", &error))?;
+        let stream = TcpStream::connect(&*found).await;
         let stream = stream.map_err(|error| failed("cannot be reached", &error))?;
         let peer = stream.peer_addr().map_err(|error| failed("cannot be reached", &error))?;
         if tls.is_none() && !peer.ip().is_loopback() {
@@ -113,6 +122,13 @@ impl Webhook {
         // It ends when the sender is dropped.
         tokio::spawn(connection);
         Ok(sender)
+    }
+
+    async fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        let turn = Arc::clone(&self.lookup).lock_owned().await;
+        let server = (self.config.host.clone(), self.config.port);
+        let resolve = move || (server.to_socket_addrs().map(Iterator::collect), turn).0;
+        spawn_blocking(resolve).await?
     }
 }
 

@@ -1,13 +1,12 @@
 //! Reads ledgers in the books for auditors: the hub's own, and those of gateways.
 
 use crate::config::BookStore;
-use crate::hub::core::EnteredMovement;
+use crate::hub::core::{EnteredMovement, Movement};
 use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
 use crate::hub::db::{
     BooksDatabase, BooksError, OWN_LEDGER, entries_sql, movements_sql, newest_version, read_entry,
     read_movement,
 };
-use crate::hub::signer;
 use crate::limits::PAGE_MAX;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Chain, Entry, Origin, Seq, Signed, SignedPosition};
@@ -72,7 +71,7 @@ impl BooksAudit {
             let sql = "SELECT seq, chain, at_ms, signature, public_key FROM books_checkpoint
                        ORDER BY seq";
             let signed = db.query(sql, &[])?.into_iter().map(read_signed).collect::<Result<_, _>>();
-            let (origin, end) = (signer::origin(books), (seq, chain));
+            let (origin, end) = (Movement::origin(books), (seq, chain));
             let (signed, pruned) = (signed?, read_pruned(db, OWN_LEDGER)?);
             Ok(AuditedLedger { origin, book: None, end, pruned, chain_since: 0, signed })
         })
@@ -138,6 +137,11 @@ impl BooksAudit {
 }
 
 impl AuditedLedger {
+    /// Whether it is the hub's own ledger.
+    pub(crate) fn is_own(&self) -> bool {
+        self.book.is_none()
+    }
+
     /// The position before the first entry that is kept, and the chain there.
     pub(crate) fn start(&self) -> (Seq, Chain) {
         let (seq, chain) = self.pruned.unwrap_or_default();

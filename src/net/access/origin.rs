@@ -13,19 +13,20 @@ pub(super) struct OriginPolicy {
     pub(super) key: String,
     /// Whether the port's own pages are at `https://` only.
     pub(super) is_tls: bool,
-    /// Whether only loopback names are the port's. Where no tokens are configured, a foreign
-    /// name may be one that somebody's DNS points at the loopback address (DNS rebinding).
-    pub(super) loopback_only: bool,
+    /// Whether requests need no token. Then a foreign name may be one that somebody's DNS points at
+    /// the loopback address (DNS rebinding), so only loopback names and those of allowed origins are
+    /// the port's.
+    pub(super) tokenless: bool,
 }
 
 impl OriginPolicy {
-    /// Checks a request's `Host` and `Origin`.
+    /// Checks a request's `Host` and `Origin`. `tokenless` says that it is let in without a token.
     ///
     /// # Errors
     /// `forbidden` for a foreign origin.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(super) fn check(&self, headers: &HeaderMap, tokenless: bool) -> Result<(), Problem> {
         let (host, origin) = (text(headers, HOST), text(headers, ORIGIN));
-        let host_is_ours = !self.loopback_only || host.is_none_or(is_loopback_host);
+        let host_is_ours = !tokenless || host.is_none_or(|host| self.is_own_host(host));
         let origin_is_ours = origin.is_none_or(|origin| {
             let own = host.is_some() && host == self.host_of(origin);
             (own && host_is_ours) || self.allowed.iter().any(|allowed| allowed == origin)
@@ -48,6 +49,12 @@ impl OriginPolicy {
     pub(super) fn configured_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(ORIGIN)?;
         self.allowed.iter().any(|allowed| *origin == **allowed).then(|| origin.clone())
+    }
+
+    fn is_own_host(&self, host: &str) -> bool {
+        let is_of_allowed =
+            |allowed: &String| allowed.split_once("://").is_some_and(|of| of.1 == host);
+        is_loopback_host(host) || self.allowed.iter().any(is_of_allowed)
     }
 
     /// The host of a page that may be the port's own. A port without TLS may be reached
@@ -79,7 +86,7 @@ mod tests {
 
     fn policy(allowed: &[&str], is_tls: bool) -> OriginPolicy {
         let allowed = allowed.iter().map(ToString::to_string).collect();
-        OriginPolicy { allowed, key: "allowed_origins".into(), is_tls, loopback_only: false }
+        OriginPolicy { allowed, key: "allowed_origins".into(), is_tls, tokenless: false }
     }
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
@@ -91,32 +98,34 @@ mod tests {
     fn only_the_ports_own_and_the_configured_origins_are_allowed() {
         let policy = policy(&["https://shop.example"], false);
         let ask = |host: &str, origin: &str| {
-            policy.check(&headers(&[(HOST, host), (ORIGIN, origin)])).is_ok()
+            policy.check(&headers(&[(HOST, host), (ORIGIN, origin)]), false).is_ok()
         };
         assert!(ask("gw.local:8080", "http://gw.local:8080"));
         assert!(ask("gw.local:8080", "https://gw.local:8080"));
         assert!(ask("gw.local:8080", "https://shop.example"));
         assert!(!ask("gw.local:8080", "http://evil.example"));
         assert!(!ask("gw.local:8080", "null"));
-        assert!(policy.check(&headers(&[(HOST, "gw.local")])).is_ok());
+        assert!(policy.check(&headers(&[(HOST, "gw.local")]), false).is_ok());
     }
 
     #[test]
     fn with_tls_a_page_that_came_without_it_is_foreign() {
         let policy = policy(&[], true);
-        let ask =
-            |origin: &str| policy.check(&headers(&[(HOST, "gw.local"), (ORIGIN, origin)])).is_ok();
+        let ask = |origin: &str| {
+            policy.check(&headers(&[(HOST, "gw.local"), (ORIGIN, origin)]), false).is_ok()
+        };
         assert!(ask("https://gw.local"));
         assert!(!ask("http://gw.local"), "somebody on the way may have written that page");
     }
 
     #[test]
-    fn without_tokens_only_loopback_names_are_the_gateway() {
-        let policy = OriginPolicy { loopback_only: true, ..policy(&[], false) };
-        let ask = |host: &str| policy.check(&headers(&[(HOST, host)])).is_ok();
+    fn without_a_token_only_loopback_names_and_those_of_allowed_origins_are_the_gateway() {
+        let policy = policy(&["http://gw.local:8080"], false);
+        let ask = |host: &str| policy.check(&headers(&[(HOST, host)]), true).is_ok();
+        assert!(ask("gw.local:8080") && !ask("gw.local"));
         assert!(ask("127.0.0.1:8080") && ask("localhost:8080") && ask("[::1]:8080"));
         assert!(!ask("rebound.example:8080"));
         let rebound = headers(&[(HOST, "a.example:80"), (ORIGIN, "http://a.example:80")]);
-        assert!(policy.check(&rebound).is_err());
+        assert!(policy.check(&rebound, true).is_err());
     }
 }

@@ -44,7 +44,7 @@ impl Access {
             allowed: allowed_origins,
             key: origins_key,
             is_tls,
-            loopback_only: tokens.is_empty(),
+            tokenless: tokens.is_empty(),
         };
         let principals = tokens.into_iter();
         let principals =
@@ -86,7 +86,12 @@ impl Access {
     /// # Errors
     /// `forbidden` for a foreign origin.
     pub fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        self.origins.check(headers)
+        self.origins.check(headers, self.origins.tokenless)
+    }
+
+    /// Whether a request may be let in without a token from this machine.
+    pub fn is_local(&self, headers: &HeaderMap) -> bool {
+        self.origins.check(headers, true).is_ok()
     }
 
     /// The origin of a request, if it is a configured one.

@@ -24,7 +24,11 @@ where
     let origin = access.rules().configured_origin(request.headers());
     let (method, headers) = (request.method(), request.headers());
     let answered = match route(routes, method, request.uri().path()) {
-        Ok(target) => handle(target, request).await,
+        Ok(target) => {
+            let is_query = method.is_safe();
+            let handled = handle(target, request).await;
+            handled.and_then(|response| access.outgoing().hold_response(response, is_query))
+        }
         Err(RouteError::OtherMethod(methods)) if is_preflight(method, headers) => {
             let checked = access.rules().check_origin(headers);
             checked.map(|()| preflight(headers, &methods))

@@ -22,6 +22,8 @@ pub struct NoRoom;
 #[derive(Debug)]
 pub(super) struct Unfinished {
     budget: Arc<BufferBudget>,
+    /// No more is counted: what arrives beyond is not held.
+    bytes_max: usize,
     state: Mutex<State>,
 }
 
@@ -34,14 +36,14 @@ struct State {
 }
 
 impl Unfinished {
-    pub(super) fn new(budget: Arc<BufferBudget>) -> Self {
-        Self { budget, state: Mutex::default() }
+    pub(super) fn new(budget: Arc<BufferBudget>, bytes_max: usize) -> Self {
+        Self { budget, bytes_max, state: Mutex::default() }
     }
 
     /// Counts bytes that arrived.
     pub(super) fn add(&self, bytes: usize, is_known: bool) -> Result<(), NoRoom> {
         let mut state = self.state();
-        state.bytes += bytes;
+        state.bytes = state.bytes.saturating_add(bytes).min(self.bytes_max);
         let beyond = state.bytes.saturating_sub(BUFFERED_BYTES_FREE);
         let more = beyond.saturating_sub(state.charged);
         if more == 0 {
@@ -100,7 +102,8 @@ impl BufferBudget {
     }
 }
 
-fn take(taken: &AtomicUsize, bytes: usize, bytes_max: usize) -> Result<(), NoRoom> {
+/// Takes so much of a budget if it is left.
+pub(super) fn take(taken: &AtomicUsize, bytes: usize, bytes_max: usize) -> Result<(), NoRoom> {
     let fits = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= bytes_max);
     let taken = taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
     taken.map(drop).map_err(|_| NoRoom)
@@ -113,7 +116,7 @@ mod tests {
     const MANY: usize = 64 * 1024;
 
     fn connections(budget: &Arc<BufferBudget>, count: usize) -> Vec<Unfinished> {
-        (0..count).map(|_| Unfinished::new(Arc::clone(budget))).collect()
+        (0..count).map(|_| Unfinished::new(Arc::clone(budget), usize::MAX)).collect()
     }
 
     #[test]

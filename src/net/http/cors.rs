@@ -11,7 +11,7 @@ use hyper::{Method, StatusCode};
 use super::response::HttpResponse;
 
 /// The headers of our requests that a browser does not send without asking.
-const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key";
+const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, last-event-id";
 /// Seconds for which a browser need not ask again.
 const MAX_AGE_S: u16 = 600;
 /// Asked where the page is of a public address and the gateway of a private one.

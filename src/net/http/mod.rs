@@ -14,10 +14,12 @@ mod connection_permit;
 mod cors;
 #[cfg(feature = "hub")]
 mod counted_body;
+mod framing;
 #[cfg(feature = "hub")]
 mod http2;
 mod metered_stream;
 mod open_connections;
+mod outgoing;
 mod page_file;
 mod port_access;
 mod query;
@@ -37,6 +39,7 @@ pub use self::counted_body::CountedBody;
 #[cfg(feature = "hub")]
 pub use self::http2::serve_http2;
 pub use self::metered_stream::MeteredStream;
+pub use self::outgoing::OutgoingBudget;
 pub(crate) use self::page_file::built_in;
 pub use self::page_file::{HTML, IMAGE, PageFile, SCRIPT, STYLE, guard};
 pub use self::port_access::{PortAccess, PortControl};

@@ -8,28 +8,36 @@ use rustls::ServerConfig;
 use tokio::sync::watch;
 
 use super::connection_permit::ConnectionPermit;
+use super::outgoing::OutgoingBudget;
 use crate::clock::Clock;
 use crate::net::access::{self, Access, LoginThrottle, Principal, Role, authorize, bearer_token};
 use crate::net::stream::Certificates;
 use crate::problem::Problem;
 
-/// Admits the requests of one port; clones share rules and throttle.
+/// Admits the requests of one port; clones share rules, throttle and budget.
 #[derive(Clone, Debug)]
 pub struct PortAccess {
     rules: watch::Receiver<Arc<Access>>,
     login_throttle: Arc<Mutex<LoginThrottle>>,
     clock: Clock,
+    outgoing: Arc<OutgoingBudget>,
 }
 
 impl PortAccess {
     /// Follows these rules as they change.
     pub fn new(rules: watch::Receiver<Arc<Access>>) -> Self {
-        Self { rules, login_throttle: Arc::default(), clock: Clock::starting_at(0) }
+        let (login_throttle, outgoing) = Default::default();
+        Self { rules, login_throttle, clock: Clock::starting_at(0), outgoing }
     }
 
     /// The rules in force.
     pub fn rules(&self) -> Arc<Access> {
         Arc::clone(&self.rules.borrow())
+    }
+
+    /// What its clients have not read yet.
+    pub fn outgoing(&self) -> &Arc<OutgoingBudget> {
+        &self.outgoing
     }
 
     /// The rules as they change.
@@ -106,8 +114,8 @@ impl PortAccess {
         self.count_request(principal)
     }
 
-    /// Admits a scraper of the metrics: without a token from this machine, by the rule for `Host`
-    /// and `Origin` all the same.
+    /// Admits a scraper of the metrics: without a token from this machine, if `Host` and `Origin` are
+    /// such that no page of another host asks through a browser here.
     ///
     /// # Errors
     /// As [`PortAccess::admit`].
@@ -116,8 +124,8 @@ impl PortAccess {
         headers: &HeaderMap,
         permit: &ConnectionPermit,
     ) -> Result<(), Problem> {
-        match permit.peer().to_canonical().is_loopback() {
-            true => self.rules().check_origin(headers),
+        match permit.peer().to_canonical().is_loopback() && self.rules().is_local(headers) {
+            true => Ok(()),
             false => self.admit(headers, permit, Role::Viewer).map(drop),
         }
     }

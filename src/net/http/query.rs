@@ -33,11 +33,17 @@ pub fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, Problem> {
     }
 }
 
-/// The number of items in a page for a client that asks for `limit`: from 1 to [`PAGE_MAX`], and
+/// The number of items in a page for a client that asks for `limit`: [`PAGE_MAX`] at most, and
 /// [`PAGE_DEFAULT`] without a limit.
-pub fn page_size(limit: Option<u64>) -> usize {
-    let limit = limit.map_or(PAGE_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    limit.clamp(1, PAGE_MAX)
+///
+/// # Errors
+/// `bad_request` for 0: a page without items would never come to an end.
+pub fn page_size(limit: Option<u64>) -> Result<usize, Problem> {
+    match limit {
+        None => Ok(PAGE_DEFAULT),
+        Some(0) => Err(Problem::bad_request("limit: must be at least 1, is 0")),
+        Some(limit) => Ok(usize::try_from(limit).map_or(PAGE_MAX, |limit| limit.min(PAGE_MAX))),
+    }
 }
 
 #[cfg(test)]
@@ -57,5 +63,13 @@ mod tests {
         assert_eq!(limit("limit="), Some(None));
         assert_eq!(limit("limit=99999999999999999999"), Some(Some(u64::MAX)));
         assert_eq!(limit("limit=+1").or(limit("limit=-1")), None);
+    }
+
+    #[test]
+    fn a_page_has_at_least_one_item() {
+        let size = |limit| page_size(limit).map_err(|problem| problem.message);
+        assert_eq!(size(None), Ok(PAGE_DEFAULT));
+        assert_eq!([Some(1), Some(u64::MAX)].map(size), [Ok(1), Ok(PAGE_MAX)]);
+        assert_eq!(size(Some(0)), Err("limit: must be at least 1, is 0".into()));
     }
 }

@@ -12,18 +12,22 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 #[cfg(feature = "hub")]
-use super::body_out::{Incomplete, ResponseBody};
+use super::body_out::Incomplete;
+#[cfg(feature = "hub")]
+pub(super) use super::body_out::ResponseBody;
 use crate::problem::{Code, Problem};
 
 /// The edge has no response that does not fit into memory.
 #[cfg(not(feature = "hub"))]
-type ResponseBody = Full<Bytes>;
+pub(super) type ResponseBody = Full<Bytes>;
 
 /// A response.
 pub type HttpResponse = Response<ResponseBody>;
 
 /// A success with a JSON body.
-pub fn json(body: String) -> HttpResponse {
+pub fn json(mut body: String) -> HttpResponse {
+    // It may wait for a client that does not read.
+    body.shrink_to_fit();
     response(StatusCode::OK, "application/json", body)
 }
 
@@ -68,13 +72,17 @@ fn with_body(status: StatusCode, content_type: &'static str, body: ResponseBody)
 
 /// A problem as `application/problem+json`; `overloaded` and `throttled` carry `Retry-After`.
 pub fn problem(problem: &Problem) -> HttpResponse {
-    let status = status(problem.code);
-    let mut response = response(status, "application/problem+json", body(problem, status));
+    let mut response = problem_as(status(problem.code), problem);
     if matches!(problem.code, Code::Overloaded | Code::Throttled) {
         let seconds = HeaderValue::from(problem.retry_after_s.unwrap_or(1));
         response.headers_mut().insert(RETRY_AFTER, seconds);
     }
     response
+}
+
+/// A problem with a status that its code alone does not say.
+pub(super) fn problem_as(status: StatusCode, problem: &Problem) -> HttpResponse {
+    response(status, "application/problem+json", body(problem, status))
 }
 
 fn body(problem: &Problem, status: StatusCode) -> Vec<u8> {

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,6 +20,7 @@ use tokio::time::{sleep, timeout};
 
 use super::connection_limit::{Admission, ConnectionLimit};
 use super::connection_permit::ConnectionPermit;
+use super::framing;
 use super::metered_stream::MeteredStream;
 use super::response::{HttpResponse, problem};
 use crate::clock::Clock;
@@ -28,6 +28,7 @@ use crate::limits::{
     BACKLOG, CONNECTIONS_MAX, FIRST_BYTE_TIMEOUT, FIRST_HEAD_TIMEOUT, HEADER_BYTES_MAX,
     HEADER_TIMEOUT, HEADERS_MAX, SEND_BUFFER_BYTES, STOP_GRACE,
 };
+use crate::net::gauged_socket::TlsGauge;
 use crate::net::stream::{Certificates, Stream};
 use crate::problem::{Code, Problem};
 use crate::process::log_throttle::LogThrottle;
@@ -101,8 +102,13 @@ pub(super) async fn serve_connections<S: Spoken>(
         let Some(admission) = limit.admit(peer).await else { continue };
         let (certificates, spoken, stop) = (certificates.clone(), spoken.clone(), stop.clone());
         connections.spawn(async move {
+            let gauge: Option<Box<dyn TlsGauge>> = match &admission {
+                Admission::Served(permit) => Some(Box::new(permit.clone())),
+                // There are few of these.
+                Admission::Refused(_) => None,
+            };
             // Boxed, so that an open connection does not keep the memory for the handshake.
-            let opening = Box::pin(open(stream, certificates, S::ALPN, stop.clone()));
+            let opening = Box::pin(open(stream, certificates, gauge, S::ALPN, stop.clone()));
             match admission {
                 Admission::Served(permit) => {
                     let gives_way = permit.clone();
@@ -161,6 +167,7 @@ impl Acceptor {
 async fn open(
     stream: TcpStream,
     certificates: Option<Certificates>,
+    gauge: Option<Box<dyn TlsGauge>>,
     alpn: &[u8],
     mut stop: Stop,
 ) -> Option<Stream> {
@@ -169,7 +176,7 @@ async fn open(
         () = stop.requested() => return None,
     }
     let tls = certificates.map(|newest| speaking(&newest.borrow(), alpn));
-    let opened = Stream::accept(stream, tls).await;
+    let opened = Stream::accept(stream, tls, gauge).await;
     opened.inspect_err(|error| tracing::debug!(%error, "no TLS was agreed on")).ok()
 }
 
@@ -206,9 +213,15 @@ where
             permit.set_heard();
             permit.set_handled(true);
             request.extensions_mut().insert(permit.clone());
-            let response = handler(request, permit.clone());
+            let response = match framing::refusal(request.version(), request.headers()) {
+                Some(refused) => Err(refused),
+                None => Ok(handler(request, permit.clone())),
+            };
             async move {
-                let response = response.await;
+                let response = match response {
+                    Ok(response) => response.await,
+                    Err(refused) => refused,
+                };
                 permit.set_handled(false);
                 Ok::<_, Infallible>(response)
             }
@@ -253,6 +266,6 @@ fn http1() -> http1::Builder {
 fn over_limit_response() -> HttpResponse {
     let message = "all connections are in use; close some, or try again later";
     let mut response = problem(&Problem::new(Code::Overloaded, message));
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    framing::close_after(&mut response);
     response
 }

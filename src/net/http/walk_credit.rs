@@ -35,6 +35,11 @@ impl WalkCredit {
         self.account().spend_at(visited, clock::instant());
     }
 
+    /// Whether more may be looked at now.
+    pub(super) fn is_left(&self) -> bool {
+        self.account().wait(clock::instant()).0.is_zero()
+    }
+
     /// Waits until more may be looked at, and lets other tasks have their turn after many.
     pub(super) async fn ready(&self) {
         let (wait, unbroken) = self.account().wait(clock::instant());
@@ -46,6 +51,11 @@ impl WalkCredit {
             return;
         }
         self.account().unbroken = 0;
+    }
+
+    #[cfg(test)]
+    pub(super) fn unbroken(&self) -> usize {
+        self.account().unbroken
     }
 
     fn account(&self) -> MutexGuard<'_, Account> {

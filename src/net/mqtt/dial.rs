@@ -16,9 +16,10 @@ use crate::limits::{DIAL_AGAIN, DIAL_NEXT};
 impl Target {
     /// Connects to one of the host's addresses.
     pub(super) async fn dial(&self, deadline: Instant) -> Result<TcpStream, LinkFailure> {
-        let addresses = in_turn(self.addresses().await?);
+        let (addresses, name) = self.addresses().await?;
         let pace = Pace { next: DIAL_NEXT, again: DIAL_AGAIN };
-        race(&addresses, pace, deadline, TcpStream::connect).await.map_err(LinkFailure::Unreachable)
+        let raced = race(&in_turn(addresses), pace, deadline, TcpStream::connect).await;
+        raced.map_err(|tried| LinkFailure::Unreachable(tried, name.map(Box::new)))
     }
 }
 

@@ -31,8 +31,9 @@ pub enum LinkFailure {
     NameFailed(io::Error),
     /// Name service does not answer.
     NameUnanswered,
-    /// No address of the host accepts a connection.
-    Unreachable(Vec<Tried>),
+    /// No address of the host accepts a connection. The addresses are those of an earlier time if name
+    /// service has failed now.
+    Unreachable(Vec<Tried>, Option<Box<Self>>),
     /// TLS has failed, at either end.
     Tls(rustls::Error),
     /// The broker has closed the connection during the TLS handshake.
@@ -120,14 +121,20 @@ impl LinkFailure {
         }
     }
 
-    /// Whether no broker has answered: the network is down, or the broker is and what is before it.
+    /// Whether no broker has answered: the network is down, or the broker is and what is before it, such
+    /// as a login page or a proxy, answers in its place.
     pub fn is_unanswered(&self) -> bool {
+        use rustls::Error::{InvalidCertificate, InvalidMessage};
         matches!(
             self,
-            Self::NameUnknown(_)
+            Self::Tls(InvalidCertificate(_) | InvalidMessage(_))
+                | Self::NotMqtt(_)
+                | Self::Refused(Some(ConnectReturnCode::ServiceUnavailable))
+                | Self::Broken(_)
+                | Self::NameUnknown(_)
                 | Self::NameFailed(_)
                 | Self::NameUnanswered
-                | Self::Unreachable(_)
+                | Self::Unreachable(..)
                 | Self::ClosedInHandshake
                 | Self::ClosedAtOnce
                 | Self::NoGreeting
@@ -139,67 +146,77 @@ impl LinkFailure {
 impl fmt::Display for LinkError {
     /// The reason in words for an operator.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { broker, client_id, failure } = self;
-        match failure {
-            LinkFailure::NameUnknown(error) => {
-                write!(f, "the broker's name in {broker} cannot be resolved: {error}")
-            }
-            LinkFailure::NameFailed(error) => {
-                write!(f, "name service fails for the broker's name in {broker}: {error}")
-            }
-            LinkFailure::NameUnanswered => {
-                write!(
-                    f,
-                    "name service fails for the broker's name in {broker}: no name server resolves it in time"
-                )
-            }
-            LinkFailure::Unreachable(tried) => {
-                write!(f, "the broker {broker} cannot be reached: ")?;
-                list(f, broker, tried)
-            }
-            LinkFailure::Tls(error) => {
-                write!(f, "TLS with the broker {broker} fails: {}", tls_failure::sentence(error))
-            }
-            LinkFailure::ClosedInHandshake => write!(
+        sentence(f, &self.broker, &self.client_id, &self.failure)
+    }
+}
+
+fn sentence(
+    f: &mut fmt::Formatter<'_>,
+    broker: &str,
+    client_id: &str,
+    failure: &LinkFailure,
+) -> fmt::Result {
+    match failure {
+        LinkFailure::NameUnknown(error) => {
+            write!(f, "the broker's name in {broker} cannot be resolved: {error}")
+        }
+        LinkFailure::NameFailed(error) => {
+            write!(f, "name service fails for the broker's name in {broker}: {error}")
+        }
+        LinkFailure::NameUnanswered => {
+            write!(
                 f,
-                "TLS with the broker {broker} fails: it closes the connection during the handshake"
-            ),
-            LinkFailure::NotMqtt(foreign) => {
-                write!(f, "what answers at the broker's address {broker} {foreign}")
-            }
-            LinkFailure::Refused(code) => refused(f, broker, client_id, code.as_ref()),
-            LinkFailure::ClosedAtOnce => {
-                write!(f, "the broker {broker} closes the connection without an answer")
-            }
-            LinkFailure::NoGreeting => {
-                write!(f, "what listens at {broker} accepts the connection and then says nothing")
-            }
-            LinkFailure::Silent => write!(f, "the broker {broker} does not answer in time"),
-            LinkFailure::Denied(filter) => {
-                let so = match filter.rsplit('/').next() {
-                    Some("state") => "the hub does not learn which gateways are online",
-                    Some("up") => "the hub hears no gateway",
-                    _ => "this gateway does not hear the hub",
-                };
-                write!(f, "the broker {broker} refuses the subscription to {filter}: {so}")
-            }
-            LinkFailure::Closed => write!(
-                f,
-                "the connection to the broker {broker} was lost: the broker has closed it"
-            ),
-            LinkFailure::Broken(error) => {
-                write!(f, "the connection to the broker {broker} was lost: {error}")
-            }
-            LinkFailure::Malformed(error) => write!(
-                f,
-                "the connection to the broker {broker} was lost: it sends what is not MQTT: {error}"
-            ),
-            LinkFailure::Protocol(error) => {
-                write!(f, "the connection to the broker {broker} was lost: {error}")
-            }
-            LinkFailure::Ended => {
-                write!(f, "the connection to the broker {broker} was lost: it was ended here")
-            }
+                "name service fails for the broker's name in {broker}: no name server resolves it in time"
+            )
+        }
+        LinkFailure::Unreachable(tried, name) => {
+            list(f, broker, tried)?;
+            name.as_ref().map_or(Ok(()), |name| {
+                write!(f, "; these are earlier addresses, and now ")?;
+                sentence(f, broker, client_id, name)
+            })
+        }
+        LinkFailure::Tls(error) => {
+            write!(f, "TLS with the broker {broker} fails: {}", tls_failure::sentence(error))
+        }
+        LinkFailure::ClosedInHandshake => write!(
+            f,
+            "TLS with the broker {broker} fails: it closes the connection during the handshake"
+        ),
+        LinkFailure::NotMqtt(foreign) => {
+            write!(f, "what answers at the broker's address {broker} {foreign}")
+        }
+        LinkFailure::Refused(code) => refused(f, broker, client_id, code.as_ref()),
+        LinkFailure::ClosedAtOnce => {
+            write!(f, "the broker {broker} closes the connection without an answer")
+        }
+        LinkFailure::NoGreeting => {
+            write!(f, "what listens at {broker} accepts the connection and then says nothing")
+        }
+        LinkFailure::Silent => write!(f, "the broker {broker} does not answer in time"),
+        LinkFailure::Denied(filter) => {
+            let so = match filter.rsplit('/').next() {
+                Some("state") => "the hub does not learn which gateways are online",
+                Some("up") => "the hub hears no gateway",
+                _ => "this gateway does not hear the hub",
+            };
+            write!(f, "the broker {broker} refuses the subscription to {filter}: {so}")
+        }
+        LinkFailure::Closed => {
+            write!(f, "the connection to the broker {broker} was lost: the broker has closed it")
+        }
+        LinkFailure::Broken(error) => {
+            write!(f, "the connection to the broker {broker} was lost: {error}")
+        }
+        LinkFailure::Malformed(error) => write!(
+            f,
+            "the connection to the broker {broker} was lost: it sends what is not MQTT: {error}"
+        ),
+        LinkFailure::Protocol(error) => {
+            write!(f, "the connection to the broker {broker} was lost: {error}")
+        }
+        LinkFailure::Ended => {
+            write!(f, "the connection to the broker {broker} was lost: it was ended here")
         }
     }
 }
@@ -240,6 +257,7 @@ fn refused(
 
 /// Lists what was tried. The address itself is named unless the broker's name has it.
 fn list(f: &mut fmt::Formatter<'_>, broker: &str, tried: &[Tried]) -> fmt::Result {
+    write!(f, "the broker {broker} cannot be reached: ")?;
     for (index, Tried { address, error }) in tried.iter().enumerate() {
         if index > 0 {
             write!(f, ", ")?;
@@ -284,10 +302,15 @@ impl LinkError {
             LinkFailure::NameFailed(_) | LinkFailure::NameUnanswered => {
                 "look at the name servers (/etc/resolv.conf) and the way to them, or use an IP address in mqtt.url; the name in it may be right"
             }
-            LinkFailure::Unreachable(tried) if tried.iter().any(is_refusal) => {
+            LinkFailure::Unreachable(_, Some(name))
+                if matches!(**name, LinkFailure::NameUnknown(_)) =>
+            {
+                "correct the host in mqtt.url or its record in DNS, or use an IP address"
+            }
+            LinkFailure::Unreachable(tried, _) if tried.iter().any(is_refusal) => {
                 "nothing listens there: start the broker, or correct the port in mqtt.url"
             }
-            LinkFailure::Unreachable(_) | LinkFailure::Silent | LinkFailure::Broken(_) => NETWORK,
+            LinkFailure::Unreachable(..) | LinkFailure::Silent | LinkFailure::Broken(_) => NETWORK,
             LinkFailure::Tls(error) => tls_failure::next_step(error),
             LinkFailure::ClosedInHandshake => {
                 "use the broker's port for TLS (mostly 8883), or mqtt:// for a port without it; otherwise the broker's log says why"
@@ -307,6 +330,9 @@ impl LinkError {
             }
             LinkFailure::NoGreeting => {
                 "restart a broker that hangs; otherwise correct the port in mqtt.url: MQTT is mostly at 1883, with TLS at 8883"
+            }
+            LinkFailure::Denied(filter) if filter.starts_with("$share/") => {
+                "allow it in the broker's access rules; a broker without shared subscriptions takes one worker, with subscription = \"own\" under [hub]"
             }
             LinkFailure::Denied(_) => {
                 "allow it in the broker's access rules: docs/OPERATIONS.md has a line for each topic"
@@ -348,4 +374,43 @@ fn is_end(kind: io::ErrorKind) -> bool {
 
 fn is_refusal(tried: &Tried) -> bool {
     tried.error.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{AlertDescription, CertificateError, Error};
+
+    use super::*;
+
+    #[test]
+    fn what_answers_in_the_place_of_a_broker_counts_as_no_answer() {
+        let unavailable = LinkFailure::Refused(Some(ConnectReturnCode::ServiceUnavailable));
+        let foreign = [
+            LinkFailure::NotMqtt(Foreign::Http),
+            LinkFailure::Tls(Error::InvalidCertificate(CertificateError::NotValidForName)),
+            LinkFailure::Tls(Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)),
+            LinkFailure::Broken(io::ErrorKind::HostUnreachable.into()),
+            unavailable,
+        ];
+        assert!(foreign.iter().all(LinkFailure::is_unanswered), "{foreign:?}");
+        let answers = [
+            LinkFailure::Tls(Error::AlertReceived(AlertDescription::CertificateExpired)),
+            LinkFailure::Refused(Some(ConnectReturnCode::BadUserNamePassword)),
+            LinkFailure::Refused(Some(ConnectReturnCode::NotAuthorized)),
+            LinkFailure::Closed,
+        ];
+        assert!(!answers.iter().any(LinkFailure::is_unanswered), "{answers:?}");
+    }
+
+    #[test]
+    fn a_name_that_is_gone_is_named_beside_the_addresses_that_it_had() {
+        let name = Box::new(LinkFailure::NameUnknown(io::Error::other("no such name")));
+        let tried = vec![Tried { address: "10.0.0.1:1883".parse().unwrap(), error: None }];
+        let failure = LinkFailure::Unreachable(tried, Some(name));
+        let error = LinkError { broker: "b:1883".into(), client_id: "c".into(), failure };
+        let text = error.to_string();
+        assert!(text.contains("10.0.0.1: no answer; these are earlier addresses"), "{text}");
+        assert!(text.contains("the broker's name in b:1883 cannot be resolved"), "{text}");
+        assert!(error.next_step().contains("correct the host in mqtt.url"));
+    }
 }

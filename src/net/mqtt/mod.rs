@@ -18,6 +18,7 @@ mod tls_failure;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rumqttc::{AsyncClient, Connect, LastWill, Login, QoS};
 use tokio::sync::{mpsc, watch};
@@ -25,8 +26,8 @@ use tokio::task::JoinHandle;
 
 pub use self::backoff::Backoff;
 pub use self::failure::{LinkError, LinkFailure, RAISE_THE_LIMIT};
-pub use self::renewable_tls::RenewableTls;
-use crate::limits::{MQTT_KEEP_ALIVE, MQTT_REQUESTS_MAX};
+pub use self::renewable_tls::{RenewableTls, Renewal};
+use crate::limits::MQTT_REQUESTS_MAX;
 
 /// Something that happened on a connection.
 #[derive(Debug)]
@@ -73,6 +74,9 @@ pub struct BrokerSettings {
     pub password: Option<String>,
     /// Certificates and key for TLS; `None` for a plain connection.
     pub tls: Option<ClientTls>,
+    /// How often something is sent at least, in whole seconds. A broker gives up a client that is silent for
+    /// half as long again.
+    pub keep_alive: Duration,
 }
 
 /// Makes connections to one broker.
@@ -91,6 +95,8 @@ struct Target {
     tls: Option<ClientTls>,
     /// The addresses of the host when it was resolved last, for times without name service.
     known: Mutex<Vec<SocketAddr>>,
+    /// Locked while the host is looked up, however long that takes.
+    lookup: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A connection to a broker. Dropping it closes it.
@@ -106,9 +112,9 @@ pub struct BrokerConnection {
 impl Broker {
     /// Prepares connections with this client id.
     pub fn new(settings: &BrokerSettings, client_id: &str, will: Option<Will>) -> Self {
-        let BrokerSettings { host, port, username, password, tls } = settings;
+        let BrokerSettings { host, port, username, password, tls, keep_alive } = settings;
         let mut connect = Connect::new(client_id);
-        connect.keep_alive = u16::try_from(MQTT_KEEP_ALIVE.as_secs()).expect("a small number");
+        connect.keep_alive = u16::try_from(keep_alive.as_secs()).unwrap_or(u16::MAX);
         connect.login = username
             .as_ref()
             .map(|username| Login::new(username, password.clone().unwrap_or_default()));
@@ -120,8 +126,14 @@ impl Broker {
             connect,
             tls: tls.clone(),
             known: Mutex::default(),
+            lookup: Arc::default(),
         };
         Self { name: format!("{host}:{port}"), target: Arc::new(target) }
+    }
+
+    /// Of the certificates that the next connection uses.
+    pub fn renewal(&self) -> Renewal {
+        Renewal::after_now(self.target.tls.as_ref())
     }
 
     pub fn connect(&self) -> BrokerConnection {

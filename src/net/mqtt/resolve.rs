@@ -1,12 +1,16 @@
 //! Finds the addresses of the broker's name. If there are none, the code of `getaddrinfo` says why: a
 //! name that does not exist is the operator's to correct, a name service that fails is not.
+//!
+//! A lookup that hangs keeps its thread, and the threads for blocking work are few. So there is one at
+//! a time, however many attempts were given up meanwhile.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
@@ -16,28 +20,35 @@ use crate::limits::{RESOLVE_FALLBACK, RESOLVE_SILENCE, RESOLVE_TIMEOUT};
 
 impl Target {
     /// The host's addresses, as the resolver orders them. If name service fails, those of the last
-    /// time count.
-    pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, LinkFailure> {
+    /// time count, and the failure is returned with them.
+    pub(super) async fn addresses(
+        &self,
+    ) -> Result<(Vec<SocketAddr>, Option<LinkFailure>), LinkFailure> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, self.port)]);
+            return Ok((vec![SocketAddr::new(address, self.port)], None));
         }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let patience = if known.is_empty() { RESOLVE_TIMEOUT } else { RESOLVE_FALLBACK };
-        let found = timeout(patience, lookup(self.host.clone(), self.port)).await;
+        let (host, port) = (self.host.clone(), self.port);
+        let found = timeout(patience, lookup(&self.lookup, move || resolve(&host, port))).await;
         match found.unwrap_or(Err(LinkFailure::NameUnanswered)) {
             Ok(found) => {
                 self.known.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&found);
-                Ok(found)
+                Ok((found, None))
             }
             Err(failure) if known.is_empty() => Err(failure),
-            Err(_) => Ok(known),
+            Err(failure) => Ok((known, Some(failure))),
         }
     }
 }
 
-async fn lookup(host: String, port: u16) -> Result<Vec<SocketAddr>, LinkFailure> {
+async fn lookup(
+    turn: &Arc<Mutex<()>>,
+    resolve: impl FnOnce() -> Result<Vec<SocketAddr>, LookupError> + Send + 'static,
+) -> Result<Vec<SocketAddr>, LinkFailure> {
+    let turn = Arc::clone(turn).lock_owned().await;
     let begun = Instant::now();
-    let found = spawn_blocking(move || resolve(&host, port)).await;
+    let found = spawn_blocking(move || (resolve(), turn).0).await;
     let found = found.map_err(|_| LinkFailure::Ended)?;
     match found {
         Ok(found) if found.is_empty() => {
@@ -89,6 +100,30 @@ mod tests {
             assert!(matches!(of(code, Duration::ZERO), LinkFailure::NameFailed(_)), "{code}");
             assert!(matches!(of(code, RESOLVE_SILENCE), LinkFailure::NameUnanswered), "{code}");
         }
+    }
+
+    #[test]
+    fn lookups_that_hang_keep_one_thread() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.max_blocking_threads(2).enable_time().build().unwrap();
+        let (name_service, answers) = std::sync::mpsc::channel();
+        let answers = Arc::new(std::sync::Mutex::new(answers));
+        let resolve = || {
+            let answers = Arc::clone(&answers);
+            move || Ok(answers.lock().unwrap().recv().unwrap())
+        };
+        let (turn, wait) = (Arc::default(), Duration::from_millis(20));
+        runtime.block_on(async {
+            for _ in 0..10 {
+                assert!(timeout(wait, lookup(&turn, resolve())).await.is_err(), "it hangs");
+            }
+            let other = timeout(Duration::from_secs(10), spawn_blocking(|| 7)).await;
+            assert_eq!(other.expect("another thread is free").unwrap(), 7);
+            let found: Vec<SocketAddr> = vec!["127.0.0.1:1883".parse().unwrap()];
+            name_service.send(Vec::new()).unwrap();
+            name_service.send(found.clone()).unwrap();
+            assert_eq!(lookup(&turn, resolve()).await.unwrap(), found, "the next one asks again");
+        });
     }
 
     #[test]

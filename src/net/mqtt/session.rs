@@ -47,7 +47,9 @@ impl Broker {
             state: MqttState::new(in_flight, false),
             requests,
             subscriptions: Vec::new(),
+            keep_alive: Duration::from_secs(self.target.connect.keep_alive.max(1).into()),
             is_heard: true,
+            silence: Duration::ZERO,
         };
         match session.run(events).await {
             Err(failure) => failure,
@@ -107,15 +109,18 @@ struct Session {
     requests: Receiver<Request>,
     /// The topic filters of subscriptions without an answer, by packet id.
     subscriptions: Vec<(u16, String)>,
+    keep_alive: Duration,
     /// Something was read since the last ping.
     is_heard: bool,
+    /// For how long nothing was read before that.
+    silence: Duration,
 }
 
 enum Never {}
 
 impl Session {
     async fn run(mut self, events: &Sender<BrokerEvent>) -> Result<Never, LinkFailure> {
-        let mut pings = interval_at(Instant::now() + MQTT_KEEP_ALIVE, MQTT_KEEP_ALIVE);
+        let mut pings = interval_at(Instant::now() + self.keep_alive, self.keep_alive);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -229,10 +234,14 @@ impl Session {
         }
     }
 
-    /// Pings, unless nothing was heard since the last ping. While the reader is slow, nothing is
-    /// read, so silence says nothing.
+    /// Pings, unless nothing was heard for too long. While the reader is slow, nothing is read, so silence
+    /// says nothing.
     async fn ping(&mut self, is_reader_slow: bool) -> Result<(), LinkFailure> {
-        if !self.is_heard && !is_reader_slow {
+        self.silence = match self.is_heard || is_reader_slow {
+            true => Duration::ZERO,
+            false => self.silence + self.keep_alive,
+        };
+        if self.silence >= MQTT_KEEP_ALIVE {
             return Err(LinkFailure::Silent);
         }
         self.is_heard = false;

@@ -92,15 +92,19 @@ fn certificate(error: &CertificateError) -> String {
     }
 }
 
-/// The names in a certificate, each of which comes as `Kind("name")`.
+/// The first names in a certificate, each of which comes as `Kind("name")`.
 fn named(presented: &[String]) -> String {
-    let name = |text: &String| {
+    const NAMES: usize = 5;
+    const NAME_CHARS: usize = 100;
+    let name = |text: &String| -> String {
         let inner = text.split_once('(').map_or(text.as_str(), |(_, inner)| inner);
-        inner.trim_end_matches(')').trim_matches('"').to_owned()
+        inner.trim_end_matches(')').trim_matches('"').chars().take(NAME_CHARS).collect()
     };
-    match presented {
-        [] => "it names none".into(),
-        names => format!("it names {}", names.iter().map(name).collect::<Vec<_>>().join(", ")),
+    let names = presented.iter().take(NAMES).map(name).collect::<Vec<_>>().join(", ");
+    match presented.len() {
+        0 => "it names none".into(),
+        1..=NAMES => format!("it names {names}"),
+        all => format!("it names {names} and {} more", all - NAMES),
     }
 }
 
@@ -243,6 +247,12 @@ mod tests {
         ] {
             assert_eq!(said(presented), format!("{start}{names}"));
         }
+        let many: Vec<String> = (0..300).map(|n| format!("DnsName(\"{n}.example\")")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let first = "it names 0.example, 1.example, 2.example, 3.example, 4.example and 295 more";
+        assert_eq!(said(&many), format!("{start}{first}"));
+        let long = format!("DnsName(\"{}\")", "a".repeat(60_000));
+        assert!(said(&[&long]).len() < 250);
     }
 
     #[test]

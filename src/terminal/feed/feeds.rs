@@ -17,11 +17,13 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use super::change_batch::ChangeBatch;
+use super::change_batch::{ChangeBatch, FeedPosition};
+use crate::engine::relisted::Relisting;
 use crate::engine::state::CommittedState;
-use crate::limits::{FEED_BATCHES_MAX, FEED_PACE_PER_SUBSCRIBER, FEED_SUBSCRIBERS_MAX, FEEDS};
+use crate::limits::{
+    EVENT_ITEMS_MAX, FEED_BATCHES_MAX, FEED_PACE_PER_SUBSCRIBER, FEED_SUBSCRIBERS_MAX, FEEDS,
+};
 use crate::process::stop::Stop;
-use crate::stock::Seq;
 
 /// The resolution of the runtime's timer.
 const TIMER_TICK: Duration = Duration::from_millis(1);
@@ -45,12 +47,17 @@ impl Feed {
         self.batches.push_back(Arc::new(batch));
     }
 
-    /// The batches with changes after a position; `None` if some of these changes are no longer
-    /// here.
-    pub(super) fn after(&self, seq: Seq) -> Option<Vec<Arc<ChangeBatch>>> {
-        let new = self.batches.iter().filter(|batch| batch.to > seq);
+    /// The batches with changes after a position.
+    ///
+    /// # Errors
+    /// If some of these changes are no longer here: where those begin that are.
+    pub(super) fn after(&self, told: FeedPosition) -> Result<Vec<Arc<ChangeBatch>>, FeedPosition> {
+        let new = self.batches.iter().filter(|batch| batch.to.is_beyond(told));
         let new: Vec<_> = new.map(Arc::clone).collect();
-        new.first().is_none_or(|first| first.from <= seq).then_some(new)
+        match new.first().map(|first| first.from).filter(|from| from.is_beyond(told)) {
+            Some(from) => Err(from),
+            None => Ok(new),
+        }
     }
 }
 
@@ -76,7 +83,7 @@ impl Feeds {
     /// Puts what is committed on the feeds, until a stop is requested.
     pub(in crate::terminal) async fn run(self, state: Arc<CommittedState>, mut stop: Stop) {
         let mut committed = state.committed();
-        let mut sent = [state.stock().seq(); FEEDS];
+        let mut sent = [FeedPosition { seq: state.stock().seq(), relisted: 0 }; FEEDS];
         let mut pace = FeedPace(Instant::now());
         loop {
             tokio::select! {
@@ -85,15 +92,21 @@ impl Feeds {
             }
             // A terminal that subscribes to an empty feed after this finds the same stock in the
             // committed state, or a newer one.
-            let newest = state.stock().seq();
+            let seq = state.stock().seq();
+            let (relisting, more) = state.relisted().take(EVENT_ITEMS_MAX);
+            if more {
+                committed.mark_changed();
+            }
             for (feed, sent) in self.0.iter().zip(&mut sent) {
                 if feed.receiver_count() == 0 {
-                    *sent = newest;
+                    *sent = FeedPosition { seq, relisted: relisting.up_to() };
                     clear(feed);
                     continue;
                 }
                 let subscribers = push_new(&state, feed, sent).await;
-                pace.pause(FEED_PACE_PER_SUBSCRIBER * subscribers).await;
+                push_relisted(&state, feed, sent, &relisting);
+                let batches = if relisting.skus.is_empty() { 1 } else { 2 };
+                pace.pause(FEED_PACE_PER_SUBSCRIBER * subscribers * batches).await;
                 if stop.is_requested() {
                     return;
                 }
@@ -126,7 +139,11 @@ fn clear(feed: &watch::Sender<Feed>) {
 }
 
 /// Puts all changes after `sent` on a feed, and returns the number of its subscribers.
-async fn push_new(state: &CommittedState, feed: &watch::Sender<Feed>, sent: &mut Seq) -> u32 {
+async fn push_new(
+    state: &CommittedState,
+    feed: &watch::Sender<Feed>,
+    sent: &mut FeedPosition,
+) -> u32 {
     loop {
         let (batch, more) = ChangeBatch::after(*sent, state);
         *sent = batch.to;
@@ -140,21 +157,59 @@ async fn push_new(state: &CommittedState, feed: &watch::Sender<Feed>, sent: &mut
     }
 }
 
+/// Puts items that the catalogue has changed on a feed. That some were missed shows by its position.
+fn push_relisted(
+    state: &CommittedState,
+    feed: &watch::Sender<Feed>,
+    sent: &mut FeedPosition,
+    relisting: &Relisting,
+) {
+    if !relisting.skus.is_empty() {
+        let batch = ChangeBatch::relisted(relisting, sent.seq, &state.stock());
+        *sent = batch.to;
+        feed.send_modify(|feed| feed.push(batch));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stock::Seq;
+
+    fn at(seq: Seq) -> FeedPosition {
+        FeedPosition { seq, relisted: 0 }
+    }
+
+    fn batch(from: FeedPosition, to: FeedPosition) -> ChangeBatch {
+        ChangeBatch::new(from, to, Vec::new())
+    }
 
     fn feed(batches: &[(Seq, Seq)]) -> Feed {
         let mut feed = Feed::default();
         for &(from, to) in batches {
-            feed.push(ChangeBatch::new(from, to, Vec::new()));
+            feed.push(batch(at(from), at(to)));
         }
         feed
     }
 
     fn found(feed: &Feed, seq: Seq) -> Option<Vec<(Seq, Seq)>> {
-        let found = feed.after(seq)?;
-        Some(found.iter().map(|batch| (batch.from, batch.to)).collect())
+        let found = feed.after(at(seq)).ok()?;
+        Some(found.iter().map(|batch| (batch.from.seq, batch.to.seq)).collect())
+    }
+
+    #[test]
+    fn what_the_catalogue_changed_has_a_position_of_its_own() {
+        let told = |seq, relisted| FeedPosition { seq, relisted };
+        let mut feed = feed(&[(5, 10)]);
+        feed.push(batch(told(10, 0), told(10, 50)));
+        feed.push(batch(told(10, 50), told(12, 50)));
+        let count = |told| feed.after(told).map(|new| new.len());
+        assert_eq!(count(told(5, 0)), Ok(3));
+        assert_eq!(count(told(12, 0)), Ok(2), "a terminal that has searched the stock");
+        assert_eq!(count(told(12, 50)), Ok(0));
+        assert_eq!(count(told(4, 50)), Err(told(5, 0)));
+        feed.push(batch(told(12, 70), told(12, 99)));
+        assert_eq!(feed.after(told(12, 50)).err(), Some(told(12, 70)), "some were missed");
     }
 
     #[test]

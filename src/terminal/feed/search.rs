@@ -1,7 +1,7 @@
 //! The search of the stock for what a terminal does not know yet.
 //!
-//! A search costs what it concerns: named SKUs are looked up, a prefix walks its range or what has
-//! changed, whichever is less, and only a subscription to all walks everything. It goes in steps,
+//! A search costs what it concerns: few named SKUs are looked up, many and a prefix walk their range
+//! or what has changed, whichever is less, and only a subscription to all walks everything. It goes in steps,
 //! each of which looks at a bounded number of SKUs, because the writer waits for readers of the
 //! stock.
 
@@ -22,10 +22,12 @@ pub(super) struct StockSearch {
     /// are not told. A terminal that knows a SKU is told what it had left when it was hidden. `None` in
     /// other searches.
     began_at: Option<Seq>,
+    /// The terminal was told everything up to here before the search.
+    told: Seq,
     walk: Option<RangeWalk>,
 }
 
-/// A walk through the SKUs with a prefix. It does not meet them in the order of their changes, so
+/// A walk through the SKUs with a prefix, or through many that are named. It does not meet them in the order of their changes, so
 /// the position of the terminal does not move before its end.
 #[derive(Debug)]
 struct RangeWalk {
@@ -49,7 +51,18 @@ pub(super) struct SearchStep {
 impl StockSearch {
     /// A search for what changed after a position.
     pub(super) fn after(seq: Seq) -> Self {
-        Self { seq, unmoved: (seq == 0).then_some(None), began_at: None, walk: None }
+        Self { seq, unmoved: (seq == 0).then_some(None), began_at: None, told: 0, walk: None }
+    }
+
+    /// A search for everything, for a terminal that knows the stock up to a position, but not what the
+    /// catalogue says now.
+    pub(super) fn again(told: Seq) -> Self {
+        Self { told, began_at: Some(told), ..Self::after(0) }
+    }
+
+    /// Up to where the terminal has everything once it has what was found.
+    pub(super) fn complete_to(&self) -> Seq {
+        self.seq.max(self.told)
     }
 
     /// Takes the next step. What it finds is complete up to [`StockSearch::seq`].
@@ -58,35 +71,53 @@ impl StockSearch {
             self.began_at.get_or_insert(stock.seq());
         }
         match filter {
-            SkuFilter::Skus(skus) => {
-                let find = |sku: &Sku| Some((sku.clone(), stock.item(sku.as_str())?));
-                self.among(skus.iter().filter_map(find).collect(), skus.len(), stock)
-            }
-            SkuFilter::Prefix(prefix) => self.with_prefix(prefix, stock),
+            SkuFilter::Skus(skus) => self.named(skus, filter, stock),
+            SkuFilter::Prefix(prefix) => self.with_prefix(prefix, filter, stock),
             SkuFilter::All => match self.unmoved.take() {
                 Some(after) if stock.has_unmoved() => self.all_unmoved(after, stock),
-                Some(_) | None => self.changed("", stock),
+                Some(_) | None => self.changed(filter, stock),
             },
         }
     }
 
-    fn with_prefix(&mut self, prefix: &str, stock: &Stock) -> SearchStep {
-        if let Some(walk) = self.walk.take() {
-            return self.walked(walk, prefix, stock);
+    /// Of hidden SKUs, all are told that are named.
+    fn named(&mut self, skus: &[Sku], filter: &SkuFilter, stock: &Stock) -> SearchStep {
+        let find = |sku| (sku, stock.item(Sku::as_str(sku)), false);
+        if skus.len() <= STOCK_SCAN_MAX {
+            let known = |(sku, item, _): (&Sku, _, _)| Some((sku.clone(), item?));
+            let items = skus.iter().map(find).filter_map(known).collect();
+            return self.among(items, skus.len(), stock);
         }
+        let Some(walk) = self.walk_through(skus.len(), stock) else {
+            return self.changed(filter, stock);
+        };
+        let is_before = |sku: &Sku| walk.after.as_ref().is_some_and(|after| sku <= after);
+        let rest = &skus[skus.partition_point(is_before)..];
+        self.walked(walk, rest.len(), &mut rest.iter().map(find))
+    }
+
+    fn with_prefix(&mut self, prefix: &str, filter: &SkuFilter, stock: &Stock) -> SearchStep {
         let range = stock.all_after(prefix, None);
         let count = range.len();
-        if count <= STOCK_SCAN_MAX {
+        if self.walk.is_none() && count <= STOCK_SCAN_MAX {
             let told = range.filter(|(_, item, is_hidden)| !is_hidden || self.is_newer(item));
             let items = told.map(|(sku, item, _)| (sku.clone(), *item)).collect();
             return self.among(items, count, stock);
         }
+        let Some(walk) = self.walk_through(count, stock) else {
+            return self.changed(filter, stock);
+        };
+        let rest = stock.all_after(prefix, walk.after.as_ref().map(Sku::as_str));
+        let left = rest.len();
+        self.walked(walk, left, &mut rest.map(|(sku, item, hidden)| (sku, Some(*item), hidden)))
+    }
+
+    /// The walk through so many SKUs, as far as it has come; `None` if fewer have changed.
+    fn walk_through(&mut self, count: usize, stock: &Stock) -> Option<RangeWalk> {
         let changes_max = stock.seq().saturating_sub(self.seq);
-        if self.seq > 0 && changes_max <= count as u64 {
-            return self.changed(prefix, stock);
-        }
-        let walk = RangeWalk { up_to: stock.seq(), after: None, found: Vec::new() };
-        self.walked(walk, prefix, stock)
+        let has_fewer_changes = self.seq > 0 && changes_max <= count as u64;
+        let new = || RangeWalk { up_to: stock.seq(), after: None, found: Vec::new() };
+        self.walk.take().or_else(|| (!has_fewer_changes).then(new))
     }
 
     /// The next of a few SKUs, which are all looked at in one step.
@@ -129,14 +160,14 @@ impl StockSearch {
     }
 
     /// What changed after the position, oldest change first.
-    fn changed(&mut self, prefix: &str, stock: &Stock) -> SearchStep {
+    fn changed(&mut self, filter: &SkuFilter, stock: &Stock) -> SearchStep {
         let mut step = SearchStep::default();
         let mut complete_to = self.seq;
         for (sku, item) in stock.changed_after(self.seq).take(STOCK_SCAN_MAX) {
             step.visited += 1;
             complete_to = item.version;
             let is_told = self.is_newer(item) || !stock.is_hidden(sku.as_str());
-            if sku.as_str().starts_with(prefix) && is_told {
+            if filter.matches(sku) && is_told {
                 step.items.push((sku.clone(), *item));
             }
             if step.items.len() == EVENT_ITEMS_MAX {
@@ -156,20 +187,25 @@ impl StockSearch {
 
     /// The next step of a walk. The last items found are kept until it ends: the event with them
     /// tells the terminal the position.
-    fn walked(&mut self, mut walk: RangeWalk, prefix: &str, stock: &Stock) -> SearchStep {
-        let range = stock.all_after(prefix, walk.after.as_ref().map(Sku::as_str));
-        let (left, full) = (range.len(), EVENT_ITEMS_MAX);
+    fn walked(
+        &mut self,
+        mut walk: RangeWalk,
+        left: usize,
+        rest: &mut dyn Iterator<Item = (&Sku, Option<Item>, bool)>,
+    ) -> SearchStep {
+        let full = EVENT_ITEMS_MAX;
         let mut visited = 0;
-        for (sku, item, is_hidden) in range.take(STOCK_SCAN_MAX) {
+        for (sku, item, is_hidden) in rest.take(STOCK_SCAN_MAX) {
             if walk.found.len() == 2 * full {
                 break;
             }
             visited += 1;
             walk.after = Some(sku.clone());
+            let Some(item) = item else { continue };
             let is_new = item.version > self.seq || (item.version == 0 && self.unmoved.is_some());
-            let is_told = !is_hidden || self.is_newer(item);
+            let is_told = !is_hidden || self.is_newer(&item);
             if is_new && is_told && item.version <= walk.up_to {
-                walk.found.push((sku.clone(), *item));
+                walk.found.push((sku.clone(), item));
             }
         }
         let is_done = visited == left && walk.found.len() <= full;

@@ -23,7 +23,7 @@ fn sku(n: u64) -> Sku {
 }
 
 fn named(numbers: &[u64]) -> SkuFilter {
-    SkuFilter::of_skus(numbers.iter().map(|n| sku(*n)).collect()).unwrap()
+    SkuFilter::of_skus(numbers.iter().map(|n| sku(*n)).collect())
 }
 
 fn prefix(text: &str) -> SkuFilter {
@@ -60,6 +60,8 @@ fn a_search_looks_at_no_more_than_it_concerns() {
             (named(&[7_000]), 0, 1, 2),
             (named(&[7_000]), 9_999, 0, 1),
             (named(&[3, 4_711, 9_999]), 0, 3, 12),
+            (named(&(2_000..4_000).collect::<Vec<_>>()), 0, 2_000, 2_500),
+            (named(&(2_000..4_000).collect::<Vec<_>>()), 9_990, 0, LOOKUP),
             (prefix("0471"), 0, 10, 40),
             (range, 0, 100, 400),
             (prefix("04"), 0, 1_000, 1_000 + 60 * LOOKUP),
@@ -123,12 +125,40 @@ fn a_terminal_is_told_of_what_is_hidden_while_it_searches() {
     }
 }
 
+/// It is for a terminal that has missed what the catalogue changed.
+#[test]
+fn a_search_for_everything_again_tells_no_position_that_goes_back() {
+    let mut items: Items = stock(200, 50).items().map(|(sku, item)| (sku.clone(), *item)).collect();
+    items.hide(&[sku(20), sku(120)]);
+    let stock = Stock::load(items, [], 200, Chain::default(), Taken::default());
+    for (filter, count) in [(SkuFilter::All, 199), (prefix("0"), 199), (named(&[1, 20, 120]), 3)] {
+        let (mut search, mut found) = (StockSearch::again(100), 0);
+        loop {
+            let step = search.step(&filter, &stock);
+            assert!(search.complete_to() >= 100);
+            found += step.items.len();
+            if !step.more {
+                break;
+            }
+        }
+        // Of those that are hidden, one that has changed after the terminal's position, or is named.
+        assert_eq!((found, search.complete_to()), (count, 200), "{filter:?}");
+    }
+}
+
 /// A terminal that loses its connection within a search starts again at the position of the last
 /// event it got. What changes meanwhile is found, too.
 #[test]
 fn nothing_is_missed_whenever_the_search_is_broken_off_and_whatever_changes_meanwhile() {
-    let filters =
-        [named(&[1, 200, 1_900]), prefix("0"), prefix("00"), prefix("019"), SkuFilter::All];
+    let many: Vec<u64> = (300..2_400).collect();
+    let filters = [
+        named(&[1, 200, 1_900]),
+        named(&many),
+        prefix("0"),
+        prefix("00"),
+        prefix("019"),
+        SkuFilter::All,
+    ];
     for filter in filters {
         for broken_off in [0, 1, 3, 10] {
             let mut items: BTreeMap<_, _> = stock(2_000, 500)

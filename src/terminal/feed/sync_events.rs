@@ -1,7 +1,7 @@
 //! Sync events: they tell the state of the hub link.
 //!
 //! The event is made once for all terminals: immediately when the state of the link changes, and
-//! at most once a second while the backlog grows or drains.
+//! at most once a second while the backlog grows or drains. That what waits gets older is no news.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ async fn run(state: Arc<CommittedState>, mut stop: Stop, sender: watch::Sender<S
         }
         let newest = SyncEvent::of(&state);
         sender.send_if_modified(|known| {
-            let changed = known.status != newest.status;
+            let changed = known.status.differs(&newest.status);
             *known = newest;
             changed
         });

@@ -109,7 +109,7 @@ impl TerminalContext {
         self.access.admit(request.headers(), permit, Role::Viewer)?;
         let parameters = request.uri().query();
         let after = parameter(parameters, "after").unwrap_or_default();
-        let limit = page_size(number(parameters, "limit")?);
+        let limit = page_size(number(parameters, "limit")?)?;
         permit.walk_ready().await;
         permit.spend_walk(limit);
         let page = query::barcodes::page(&self.state, &self.ledger, after, limit).await?;
@@ -146,7 +146,7 @@ fn list_query(parameters: Option<&str>) -> Result<Query, Problem> {
         prefix: parameter(parameters, "prefix").unwrap_or_default(),
         q: parameter(parameters, "q"),
         after: parameter(parameters, "after"),
-        limit: page_size(number(parameters, "limit")?),
+        limit: page_size(number(parameters, "limit")?)?,
     })
 }
 
@@ -166,6 +166,6 @@ fn reservation_query(id: &str) -> Result<Query, Problem> {
 fn ledger_query(parameters: Option<&str>) -> Result<Query, Problem> {
     Ok(Query::Ledger {
         after: number(parameters, "after")?.unwrap_or(0),
-        limit: page_size(number(parameters, "limit")?),
+        limit: page_size(number(parameters, "limit")?)?,
     })
 }

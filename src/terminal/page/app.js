@@ -1,27 +1,25 @@
 /** The terminal page: connects the parts, and says when each is drawn. */
 
 import { Barcodes } from './barcodes.js';
-import { Cache } from './cache.js';
-import { Database } from './database.js';
-import { $, joined, make, say } from './dom.js';
-import { backoff } from './backoff.js';
+import { Cache, Database } from './database.js';
+import { $, joined, say } from './dom.js';
 import { Feedback } from './feedback.js';
 import { Found } from './found.js';
+import { rowOf } from './item.js';
 import { keep, kept, keptKeys } from './kept.js';
-import { Link } from './link.js';
+import { backoff, Link } from './link.js';
 import { Lookup } from './lookup.js';
 import { Operations } from './operations.js';
 import { fillReasons, Orders } from './orders.js';
 import { Outbox } from './outbox.js';
 import { Reservations } from './reservations.js';
 import { padFor } from './pad.js';
-import { takeReasons } from './reasons.js';
 import { offerSettings } from './settings.js';
 import { listen, ready, rest } from './sink.js';
 import { Stock } from './stock.js';
-import { hasText, keptLanguage, language, number, pickLanguage, setLanguage, t } from './texts.js';
+import { hasText, keptLanguage, language, pickLanguage, setLanguage, t, wanted } from './texts.js';
 import { Work } from './work.js';
-import { linkSentence } from './words.js';
+import { linkSentence, takeReasons } from './words.js';
 
 const THRESHOLD_KEY = 'stockgate.threshold';
 const THRESHOLD = 10;
@@ -45,7 +43,7 @@ let asked = new URL(location.href).searchParams.get('code');
 
 const link = new Link({
   ready(news) {
-    stock.meet(news.epoch);
+    stock.meet(news.epoch, news.catalogue);
     drawLow();
     outbox.meet(news.epoch);
     takeStatus(news);
@@ -65,19 +63,23 @@ const link = new Link({
       drawWork();
     }
   },
-  changed: () => draw(),
+  changed() {
+    // A badge that is not known.
+    if (link.state === 'locked' && link.rejected) feedback.bad();
+    draw();
+  },
 });
 const outbox = new Outbox(link, settled, { keys: keptKeys, get: (key) => kept(key), put: keep });
 const barcodes = new Barcodes(database, (path) => link.read(path));
 const lookup = new Lookup(link, stock, barcodes);
-const found = new Found({ link, stock, barcodes }, (sku) => work.show(sku));
-const orders = new Orders(stock, feedback);
+const found = new Found({ link, stock, barcodes }, (sku) => work.choose(sku));
+const orders = new Orders(stock, feedback, { show: (sku) => work.show(sku), draw: () => work.draw() });
 const work = new Work({ link, outbox, stock, lookup, feedback, found, order: orders });
 const mayChange = () => link.role !== 'viewer' && !link.needsToken;
 const operations = new Operations(outbox, stock, (operation) => work.follow(operation), mayChange);
 
 const reservations = new Reservations({
-  link, outbox, mayChange,
+  link, outbox, stock, mayChange,
   begin: (op, body) => work.follow(outbox.add(op, body)),
   inFront: () => work.inFront,
 });
@@ -96,8 +98,10 @@ function settled(operation) {
   if (operation?.state === 'done') feedback.good();
   if (operation?.state === 'refused') {
     feedback.bad();
-    orders.takeBack(operation);
+    // Another one may be done in the same moment.
+    work.follow(operation);
   }
+  if (['refused', 'discarded'].includes(operation?.state)) orders.takeBack(operation);
   if (operation?.state === 'done') reservations.refresh();
   draw();
 }
@@ -127,6 +131,8 @@ function takeStatus(news) {
   takeNames(news);
   if (takeReasons(news.reasons)) offerReasons();
   barcodes.follow(news.epoch, news.catalogue);
+  // A page that opened without its language has another one.
+  if (hasText('ready') && language !== wanted) choose(wanted);
   takeSync(news.sync);
 }
 
@@ -199,15 +205,9 @@ function drawAbout() {
 function listLow() {
   if (!hasText('ready')) return false;
   const items = stock.lowest(LOW_ROWS);
-  const rows = items.map(({ sku, name, available }) => {
-    const [row, button, words] = [make('li'), make('button'), make('span', 'words')];
-    button.type = 'button';
-    button.dataset.sku = sku;
-    button.dataset.level = available ? 'low' : 'empty';
-    words.append(make('span', 'subject', sku));
-    if (name) words.append(make('span', 'called', name));
-    button.append(words, make('strong', 'figure', number(available)));
-    row.append(button);
+  const rows = items.map((item) => {
+    const [row, button] = rowOf(item);
+    button.dataset.level = item.available ? 'low' : 'empty';
     return row;
   });
   const focused = document.activeElement?.closest?.('#low button')?.dataset.sku;
@@ -221,11 +221,12 @@ function listLow() {
 // ---- The choices of this terminal ----
 
 async function choose(chosen) {
-  if (!await setLanguage(chosen)) return;
-  $('language').value = chosen;
+  const isSet = await setLanguage(chosen);
+  $('language').value = language;
   offerReasons();
   draw();
   listLow();
+  return isSet;
 }
 
 function offerReasons() { fillReasons($('reason'), $('reason').value, t('reasonFirst')); }
@@ -246,12 +247,17 @@ $('access-form').addEventListener('submit', (event) => {
   event.preventDefault();
   const field = $('token');
   if (!field.value) return field.focus();
-  link.unlock(field.value.trim(), $('keep').checked);
+  // A badge may be scanned into the field.
+  work.scan(field.value.trim());
   field.value = '';
 });
 $('leave').addEventListener('click', () => link.leave());
 // Other windows of this browser share the storage.
-addEventListener('storage', ({ key }) => outbox.share(key));
+addEventListener('storage', ({ key }) => {
+  outbox.share(key);
+  orders.share(key);
+  draw();
+});
 addEventListener('pagehide', () => cache.saveNow(stock));
 
 /** What earlier visits have left, until the gateway answers. */
@@ -268,7 +274,7 @@ link.connect();
 const recalled = recall();
 offerSettings({ choose, feedback });
 await choose(pickLanguage(location.href, keptLanguage(), navigator.languages ?? [language]));
-padFor((text) => work.enterAmount(text));
+padFor((text) => work.enterAmount(text), () => work.settle());
 listen(work, lookup.isKnown);
 setInterval(draw, TICK_MS);
 setInterval(endReservations, 5 * TICK_MS);

@@ -4,8 +4,8 @@
  */
 
 import { times } from './amount.js';
-import { backoff } from './backoff.js';
 import { elementsOf, spellings, traceOf } from './codes.js';
+import { backoff } from './link.js';
 
 const BARCODES_MAX = 200_000;
 const LEARNED_MAX = 20_000;
@@ -44,6 +44,8 @@ export class Barcodes {
 
   /** Whether the catalogue has this very text as a barcode, which comes before a SKU of that text. */
   lists(code) { return this.#listed.has(code); }
+  /** Whether all barcodes of the catalogue are here, as far as this page knows. */
+  get areComplete() { return this.#tag !== '' && !this.#isReading && this.#listed.size < BARCODES_MAX; }
   get count() { return this.#listed.size; }
   has(code) { return this.#learned.has(code) || this.#listed.has(code); }
 
@@ -68,7 +70,8 @@ export class Barcodes {
   learn(code, aim) {
     const read = elementsOf(code);
     const names = [...read ? spellings(read.gtin) : [], code];
-    if (names.some((name) => this.#listed.has(name)) || this.#learned.size >= LEARNED_MAX) return;
+    const isItself = aim.sku === code && !this.#learned.has(code);
+    if (isItself || names.some((name) => this.#listed.has(name)) || this.#learned.size >= LEARNED_MAX) return;
     this.#learned.set(code, aim);
     this.#database.put('learned', [[code, aim]]);
   }

@@ -8,13 +8,15 @@ const WIDTHS = `212222 222122 222221 121223 121322 131222 122213 122312 132212 2
 114212 124112 124211 411212 421112 421211 212141 214121 412121 111143 111341 131141 114113 114311 411113 411311 113141
 114131 311141 411131 211412 211214 211232`.split(/\s+/);
 const START_B = 104;
+const FNC1 = 102;
+const SEPARATOR = '\u001d';
 const STOP = '2331112';
 const FIRST = 32;
 
-/** The widths of bars and spaces in turn, for printable ASCII. */
+/** The widths of bars and spaces in turn, for printable ASCII; a separator is FNC1, as which a scanner reads it. */
 export function code128(text) {
-  const values = Array.from(text, (character) => character.charCodeAt(0) - FIRST);
-  if (values.some((value) => value < 0 || value > 94)) throw new RangeError('Code 128 B holds printable ASCII only');
+  if (!/^[ -~\x1d]*$/.test(text)) throw new RangeError('Code 128 B holds printable ASCII only');
+  const values = Array.from(text, (character) => (character === SEPARATOR ? FNC1 : character.charCodeAt(0) - FIRST));
   const sum = values.reduce((sum, value, at) => sum + value * (at + 1), START_B);
   return [...[START_B, ...values, sum % 103].map((value) => WIDTHS[value]), STOP].join('');
 }

@@ -9,9 +9,11 @@ const DIGITS_MAX = 14;
 const AIM = /^\][A-Za-z][0-9A-Za-z]/;
 const COMMAND = /^STOCKGATE ([A-Z]+)(?: (.*))?$/s;
 
+const hasLength = (text) => GTIN_LENGTHS.includes(text.length) && /^\d+$/.test(text);
+
 /** Whether these are the digits of a trade item, with the right check digit. */
 export function isGtin(text) {
-  if (!GTIN_LENGTHS.includes(text.length) || !/^\d+$/.test(text)) return false;
+  if (!hasLength(text)) return false;
   const sum = Array.from(text).reverse().reduce((sum, digit, at) => sum + Number(digit) * (at % 2 ? 3 : 1), 0);
   return sum % 10 === 0;
 }
@@ -27,7 +29,12 @@ const SEPARATOR = '\u001d';
 /** The lengths of what follows application identifiers: of a fixed length, or up to a separator. */
 const FIXED = { '01': 14, '02': 14, 11: 6, 13: 6, 15: 6, 17: 6 };
 const OPEN = ['10', '21', '30', '37'];
-const DATE = /^\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])$/;
+/** A count, of which no tail may be the next element after a separator that was lost. */
+const COUNT = /^(?=0*[1-9])(?!.+(?:(?:10|2[12]|3[07]|9\d)\d|20\d\d|(?:2[345]|4[02])\d\d|(?:39|43|7[012]|8[012])\d{3}))\d{1,8}$/;
+
+/** A text whose tail may be an element with a number, after a separator that the scanner does not send, or that was lost. */
+const WITH_TAIL = /.(?:3[07]\d{1,8}$|(?:0[0-3]|1[1-7]|3[1-6])\d{6})/;
+const WITH_LONG_TAIL = /.(?:3[07][1-9]\d{1,7}$|(?:0[0-3]|1[1-7]|3[1-6])\d{6})/;
 
 /** A trade item's number in each of its lengths. */
 export function spellings(gtin) {
@@ -42,27 +49,34 @@ export function spellings(gtin) {
 export function elementsOf(text) {
   const bare = text.replace(AIM, '');
   if (isGtin(bare)) return { gtin: bare, count: 1 };
+  const isSeparated = bare !== text || /[^\u001d]\u001d[^\u001d]/.test(bare);
   const found = {};
   for (let rest = bare; rest;) {
     const ai = rest.slice(0, 2);
     const end = FIXED[ai] ? 2 + FIXED[ai] : OPEN.includes(ai) ? (rest + SEPARATOR).indexOf(SEPARATOR) : 0;
     if (end < 3 || end > rest.length || ai in found) return null;
     found[ai] = rest.slice(2, end);
-    if (FIXED[ai] === 6 && !DATE.test(found[ai])) return null;
+    if (FIXED[ai] === 6 && !dateOf(found[ai])) return null;
+    if (['10', '21'].includes(ai) && (isSeparated ? WITH_LONG_TAIL : WITH_TAIL).test(found[ai])) return null;
     rest = rest.slice(rest[end] === SEPARATOR ? end + 1 : end);
   }
-  const gtin = found['01'] ?? found['02'];
-  const count = found['01'] ? found[30] ?? '1' : found[37] ?? '';
-  if (!gtin || !isGtin(gtin) || !/^\d{1,8}$/.test(count)) return null;
+  const [gtin, other, count = '1'] = '02' in found ? [found['02'], found['01'] ?? found[30], found[37] ?? ''] : [found['01'], found[37], found[30]];
+  if (!gtin || other !== undefined || !isGtin(gtin) || !COUNT.test(count)) return null;
   return { gtin, count: Number(count), lot: found[10], serial: found[21], expires: found[17], best: found[15] };
+}
+
+/** The day of six digits as `YYYY-MM-DD`, or `null` if there is none; day 00 is the end of the month. */
+function dateOf(digits) {
+  const [year, month, day] = digits.match(/\d\d/g)?.map(Number) ?? [];
+  const date = new Date(Date.UTC(2000 + year, day ? month - 1 : month, day));
+  const isThere = date.getUTCMonth() + 1 === month && date.getUTCDate() === (day || date.getUTCDate());
+  return isThere ? date.toISOString().slice(0, 10) : null;
 }
 
 /** The trace of what a code says, with its date as `YYYY-MM-DD`; `null` without one. */
 export function traceOf({ lot, serial, expires, best }) {
-  const [year, month, day] = (expires ?? best ?? '').match(/\d\d/g) ?? [];
-  // Day 00 is the end of the month.
-  const date = year && new Date(Date.UTC(2000 + Number(year), Number(month) - (day === '00' ? 0 : 1), Number(day))).toISOString().slice(0, 10);
-  return lot || serial || date ? { lot, serial, expires: date || undefined } : null;
+  const date = dateOf(expires ?? best ?? '');
+  return lot || serial || date ? { lot, serial, expires: date ?? undefined } : null;
 }
 
 const isCommand = (text) => COMMAND.test(text);

@@ -36,11 +36,12 @@ export class Feedback {
   /** Something was found. */
   found() { this.#play('good'); }
 
-  /** Something was booked. */
+  /** Something was booked, which does not hide that something else was not. */
   good() {
-    this.#show('good');
-    this.#timer = setTimeout(() => { if (this.#alarm === 'good') this.#show(''); }, GOOD_MS);
     this.#play('good');
+    if (this.#alarm === 'bad') return;
+    this.#show('good');
+    this.#timer = setTimeout(() => this.#show(''), GOOD_MS);
   }
 
   bad() {
@@ -50,7 +51,7 @@ export class Feedback {
 
   /** Ends the sight of a failure. */
   acknowledge() {
-    if (this.#alarm === 'bad' && Date.now() - this.#alarmAt > HOLD_MS) this.#show('');
+    if (this.#alarm === 'bad' && performance.now() - this.#alarmAt > HOLD_MS) this.#show('');
   }
 
   setVolume(volume) {
@@ -68,7 +69,7 @@ export class Feedback {
   #show(alarm) {
     clearTimeout(this.#timer);
     this.#alarm = alarm;
-    this.#alarmAt = Date.now();
+    this.#alarmAt = performance.now();
     document.body.dataset.alarm = alarm;
   }
 

@@ -1,8 +1,8 @@
 /** The items that the typed text finds, below its field. */
 
-import { $, make } from './dom.js';
+import { $ } from './dom.js';
+import { rowOf } from './item.js';
 import { Search, folded } from './search.js';
-import { number } from './texts.js';
 
 const ROWS = 20;
 /** The gateway also knows barcodes; it is asked when a person has paused. */
@@ -28,21 +28,27 @@ export class Found {
       if (button) show(button.dataset.sku);
     });
     $('code').addEventListener('keydown', (event) => {
-      const first = $('found').querySelector('button');
-      if (event.key === 'ArrowDown' && first) { event.preventDefault(); first.focus(); }
+      if (event.key === 'ArrowDown' && this.#items.length) { event.preventDefault(); this.enter(); }
     });
     $('found').addEventListener('keydown', (event) => this.#onArrow(event));
   }
 
+  /** Returns whether there are items that the text finds, as far as is known here. */
   search(text) {
     this.#query = text.trim();
     clearTimeout(this.#timer);
-    if (this.#query.length < QUERY_MIN) return this.close();
+    if (this.#query.length < QUERY_MIN) {
+      this.close();
+      return false;
+    }
     this.#items = this.#here();
     this.#draw();
     this.#timer = setTimeout(() => this.#ask(this.#query), PAUSE_MS);
-    return undefined;
+    return this.#items.length > 0;
   }
+
+  /** Gives the focus to the first item. */
+  enter() { $('found').querySelector('button')?.focus(); }
 
   /** What is found without the gateway: by SKU and name, else by a part of a barcode. */
   #here() {
@@ -83,17 +89,11 @@ export class Found {
 
   #draw() {
     const list = $('found');
+    const focused = document.activeElement?.closest?.('#found button')?.dataset.sku;
     list.hidden = this.#items.length === 0;
-    list.replaceChildren(...this.#items.map((item) => {
-      const [row, button, words] = [make('li'), make('button'), make('span', 'words')];
-      button.type = 'button';
-      button.dataset.sku = item.sku;
-      words.append(make('span', 'subject', item.sku));
-      if (item.name) words.append(make('span', 'called', item.name));
-      button.append(words, make('strong', 'figure', number(item.available)));
-      row.append(button);
-      return row;
-    }));
+    list.replaceChildren(...this.#items.map((item) => rowOf(item)[0]));
+    // What the gateway adds takes the focus from nobody.
+    [...list.querySelectorAll('button')].find(({ dataset }) => dataset.sku === focused)?.focus();
   }
 
   #onArrow(event) {

@@ -1,12 +1,24 @@
 /** Draws the item in front of the operator. */
 
-import { $, say } from './dom.js';
+import { $, make, say } from './dom.js';
 import { number, t, time } from './texts.js';
 
 /** How an item is marked by its stock. */
 export function levelOf(item, threshold) {
   if (item.available === 0) return 'empty';
   return item.available <= threshold ? 'low' : 'known';
+}
+
+/** An item as a row of a list, `[row, button]`. */
+export function rowOf({ sku, name, available }) {
+  const [row, button, words] = [make('li'), make('button'), make('span', 'words')];
+  button.type = 'button';
+  button.dataset.sku = sku;
+  words.append(make('span', 'subject', sku));
+  if (name) words.append(make('span', 'called', name));
+  button.append(words, make('strong', 'figure', number(available)));
+  row.append(button);
+  return [row, button];
 }
 
 let drawn = { sku: '', available: 0 };
@@ -37,9 +49,9 @@ export function drawItem(shown, item, { threshold, waiting, asOf }) {
 
 function availableText(item, waiting, asOf) {
   const unit = item.unit ? `${item.unit} ` : '';
-  if (asOf === null) return `${unit}${t('available')}`;
+  if (asOf === null) return `${unit}${t('available', { n: item.available })}`;
   const at = asOf ? time(asOf) : '?';
-  return waiting ? t('lessWaiting', { n: item.available, waiting, time: at }) : t('asOf', { time: at });
+  return waiting ? t('lessWaiting', { n: item.available, waiting, time: at }) : t('asOf', { n: item.available, time: at });
 }
 
 function traceText({ lot, serial, expires }) {
@@ -50,7 +62,7 @@ function traceText({ lot, serial, expires }) {
 /** What to do about a state, and what a scan said about the scanner. */
 function noteText(shown, state) {
   const note = shown?.note ? t(`note.${shown.note}`) : '';
-  const about = t(`about.${state}`);
+  const about = t(`about.${state}`, { sku: shown?.near });
   return [about, note].filter(Boolean).join(' ');
 }
 

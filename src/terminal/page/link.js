@@ -3,12 +3,17 @@
  * and has a state: `connecting`, `ready`, `lost`, or `locked` while a token is needed.
  */
 
-import { backoff } from './backoff.js';
+import { keep, kept } from './kept.js';
 
+/** Waits between attempts grow between these. */
+const FIRST_MS = 500;
+const MAX_MS = 15_000;
 const BEAT_MS = 10_000;
 const WAKE_MS = 3_000;
 const STEADY_MS = 5_000;
 const TOKEN_KEY = 'stockgate.token';
+const USER_KEY = 'stockgate.user';
+const GUARDED_KEY = 'stockgate.guarded';
 
 export class Link {
   state = 'connecting';
@@ -18,11 +23,13 @@ export class Link {
   rejected = false;
   /** The role of the token; `null` where none is needed. */
   role = null;
-  /** The name of the token. */
-  user = '';
+  /** The name of the token, also before a gateway has answered. */
+  user = keptIn(USER_KEY);
   /** Whether the gateway refuses pages from this address. */
   foreign = false;
 
+  /** A token that no gateway has accepted yet, `{token, onTerminal}`. */
+  #offered = null;
   #socket = null;
   #answers = new Map();
   #lastId = 0;
@@ -39,7 +46,8 @@ export class Link {
     document.addEventListener('visibilitychange', () => { if (!document.hidden) this.#wake(); });
   }
 
-  get needsToken() { return this.state === 'locked'; }
+  /** Where a token was asked for once, there is no work without one that was accepted, also while the gateway is away. */
+  get needsToken() { return this.state === 'locked' || this.state !== 'ready' && !this.hasToken && kept(GUARDED_KEY) !== null; }
   get hasToken() { return this.#token() !== ''; }
 
   connect() {
@@ -69,10 +77,9 @@ export class Link {
     });
   }
 
-  /** Tries a token. It is kept for this visit or on this terminal, and is sent in `auth` only. */
+  /** Tries a token. Once accepted it is kept for this visit or on this terminal; it is sent in `auth` only. */
   unlock(token, onTerminal) {
-    keep(sessionStorage, token);
-    keep(localStorage, onTerminal ? token : '');
+    this.#offered = { token, onTerminal };
     this.#set('connecting');
     this.connect();
   }
@@ -85,21 +92,31 @@ export class Link {
   async #enter() {
     this.foreign = false;
     this.role = null;
-    const token = this.#token();
+    const token = this.#offered?.token ?? this.#token();
     if (token) {
       const answer = await this.ask({ op: 'auth', token });
       if (answer.lost) return;
       if (!answer.ok) return answer.error.code === 'unauthorized' ? this.#lock(true) : this.#drop();
+      this.#accepted(token);
       this.role = answer.result.role;
       this.user = answer.result.name ?? '';
+      for (const storage of [sessionStorage, localStorage]) if (textOf(storage, TOKEN_KEY) === token) put(storage, USER_KEY, this.user);
     }
     const answer = await this.ask({ op: 'status' });
     if (answer.lost) return;
     if (!answer.ok) return answer.error.code === 'unauthorized' ? this.#lock(false) : this.#drop();
+    if (!token) keep(GUARDED_KEY, null);
     this.rejected = false;
     this.#readyAt = Date.now();
     this.#set('ready');
     this.listener.ready(answer.result);
+  }
+
+  #accepted(token) {
+    if (!this.#offered) return;
+    put(sessionStorage, TOKEN_KEY, token);
+    if (this.#offered.onTerminal) put(localStorage, TOKEN_KEY, token);
+    this.#offered = null;
   }
 
   #hear(text) {
@@ -163,8 +180,9 @@ export class Link {
   /** A terminal without a valid token holds no connection. */
   #lock(rejected) {
     this.#close();
-    keep(sessionStorage, '');
-    keep(localStorage, '');
+    this.#offered = null;
+    for (const storage of [sessionStorage, localStorage]) for (const key of [TOKEN_KEY, USER_KEY]) put(storage, key, '');
+    keep(GUARDED_KEY, 'yes');
     this.rejected = rejected;
     this.role = null;
     this.user = '';
@@ -195,23 +213,29 @@ export class Link {
     this.listener.changed();
   }
 
-  #token() {
-    return kept(sessionStorage) || kept(localStorage);
-  }
+  #token() { return keptIn(TOKEN_KEY); }
+}
+
+/** A wait that grows with each failure, and is random so that terminals do not reconnect together. */
+export function backoff(attempt) {
+  const longest = Math.min(MAX_MS, FIRST_MS * 2 ** attempt);
+  return longest / 2 + Math.random() * longest / 2;
 }
 
 /** Local storage can be off; a token then lasts as long as the page. */
 const memory = new Map();
 
-function kept(storage) {
-  try { return storage.getItem(TOKEN_KEY) ?? ''; } catch { return memory.get(TOKEN_KEY) ?? ''; }
+function textOf(storage, key) {
+  try { return storage.getItem(key) ?? ''; } catch { return memory.get(key) ?? ''; }
 }
 
-function keep(storage, token) {
+const keptIn = (key) => textOf(sessionStorage, key) || textOf(localStorage, key);
+
+function put(storage, key, text) {
   try {
-    if (token) storage.setItem(TOKEN_KEY, token);
-    else storage.removeItem(TOKEN_KEY);
+    if (text) storage.setItem(key, text);
+    else storage.removeItem(key);
   } catch {
-    memory.set(TOKEN_KEY, token);
+    memory.set(key, text);
   }
 }

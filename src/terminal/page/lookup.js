@@ -1,6 +1,6 @@
 /** Which item a code stands for: by the stock at hand, the gateway, or what this terminal has learned. */
 
-import { isSound } from './codes.js';
+import { elementsOf, isSound } from './codes.js';
 
 const ID_BYTES_MAX = 64;
 /** A terminal that knows a code waits no longer than this for a gateway that does not answer. */
@@ -23,14 +23,24 @@ export class Lookup {
   /** Whether a text is a code of something, or can be nothing else. */
   isKnown = (text) => this.#stock.items.has(text) || this.#codes.has(text) || isSound(text);
 
-  /** Resolves to `{state}` with, if it is `known`, `{sku, quantity, item, trace}`. */
+  /** Resolves to `{state}` with, if it is `known`, `{sku, quantity, item, trace}`, and if it is `near` something, `{near}`. */
   async find(code) {
-    if (this.#stock.items.has(code) && !this.#codes.lists(code)) return { state: 'known', sku: code };
+    if (this.#isSku(code)) return { state: 'known', sku: code };
     const here = this.#codes.find(code, (sku) => this.#stock.items.has(sku));
     const resolved = await this.#ask(code, here);
     if (resolved.ok) return this.#found(code, resolved.result);
     if (resolved.lost && here) return { state: 'known', ...here };
-    return { state: this.#stateOf(code, resolved.error) };
+    const state = this.#stateOf(code, resolved.error);
+    return state === 'near' ? { state, near: resolved.error.sku } : { state };
+  }
+
+  /**
+   * Whether a text is the SKU of that text beyond doubt: the catalogue lists it, and has no barcode of that text. A misread or a
+   * typing error may have made any other SKU, and what the code means comes before it.
+   */
+  #isSku(text) {
+    const isListed = Boolean(this.#stock.items.get(text)?.name);
+    return isListed && !elementsOf(text) && this.#codes.areComplete && !this.#codes.lists(text);
   }
 
   #ask(code, here) {
@@ -47,11 +57,13 @@ export class Lookup {
     return { state: 'known', sku, quantity, item, trace };
   }
 
-  /** Only a code that is certainly unknown and of no known form may become a SKU; words are not offered as one. */
+  /** Only a code that is certainly unknown, of no known form and near to nothing may become a SKU; words are not offered as one. */
   #stateOf(code, error) {
     if (error?.code === 'unknown_code') {
       if (!isId(code)) return 'unusable';
-      return error.gtin || isSound(code) ? 'unlisted' : /\d/.test(code) ? 'unknown' : 'nothing';
+      const isOfForm = error.gtin || (error.format ?? 'text') !== 'text';
+      if (isOfForm || isSound(code)) return 'unlisted';
+      return error.sku ? 'near' : /\d/.test(code) ? 'unknown' : 'nothing';
     }
     return ['bad_code', 'bad_request'].includes(error?.code) ? 'misread' : 'unreachable';
   }

@@ -6,16 +6,17 @@
 const CACHE = 'stockgate-page';
 const PATIENCE_MS = 3_000;
 const FILES = [
-  '/',
-  'style.css', 'icon.svg', 'manifest.json', 'amount.js', 'app.js', 'backoff.js', 'barcodes.js', 'cache.js',
+  '/', '/scanner', 'sheet.css', 'sheet.js', 'barcode.js', 'code128.js',
+  'en.json', 'de.json', 'zh.json', 'fr.json', 'es.json', 'pl.json',
+  'style.css', 'icon.svg', 'manifest.json', 'amount.js', 'app.js', 'barcodes.js',
   'codes.js', 'database.js', 'dom.js', 'feedback.js', 'found.js', 'item.js', 'kept.js', 'link.js', 'lookup.js',
-  'operations.js', 'order.js', 'orders.js', 'outbox.js', 'pad.js', 'reasons.js', 'reservations.js', 'scanner.js',
+  'operations.js', 'order.js', 'orders.js', 'outbox.js', 'pad.js', 'reservations.js', 'scanner.js',
   'search.js', 'settings.js', 'sink.js', 'stock.js', 'texts.js', 'words.js', 'work.js',
 ];
 
 self.addEventListener('install', (event) => {
   self.skipWaiting();
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES.map((file) => (file === '/' ? file : `/page/${file}`)))));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES.map((file) => (file.startsWith('/') ? file : `/page/${file}`)))));
 });
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener('fetch', (event) => {

@@ -40,8 +40,9 @@ export class Operations {
 
   /** The newest operations, and older ones that are not finished. */
   #shown() {
-    const { operations } = this.#outbox;
     const waiting = this.#outbox.waiting.slice(-WAITING_ROWS);
+    // What others have done is theirs; what still waits takes from the stock.
+    const operations = this.#outbox.operations.filter((operation) => operation.state === 'waiting' || this.#outbox.isOwn(operation));
     return operations.filter((operation, at) => at < ROWS || waiting.includes(operation) || this.#outbox.canClose(operation));
   }
 
@@ -109,7 +110,10 @@ export class Operations {
   }
 
   #undo(operation) {
-    const undo = operation && this.#outbox.undo(operation);
+    if (!operation) return;
+    const isDiscarded = this.#outbox.canDiscard(operation);
+    if (isDiscarded) this.#outbox.discard(operation);
+    const undo = isDiscarded ? t('did.rollback') : this.#outbox.undo(operation);
     if (undo) this.#follow(undo);
   }
 

@@ -3,19 +3,20 @@
  *
  * Each is written to local storage under its request id before it is sent, and stays there until the
  * gateway has decided it. A lost connection or a reload sends it again under the same id, so it is
- * decided once. They are sent one after the other, so the one entered first is decided first.
+ * decided once. They are sent one after the other, so the one entered first is decided first. An operation
+ * of one person is never sent under the name of another one: it waits until that person signs in again.
  *
- * An operation: `{id, op, body, draft, at, nth, sent, kept, state, result, error}` with the states `waiting`,
+ * An operation: `{id, op, body, draft, user, at, nth, sent, kept, state, result, error}` with the states `waiting`,
  * `done` and `refused`; `trouble` says why it has to wait, and `draft` is the order that it books, until it is
  * done. Pure but for the storage and the link, which are given, and for the clock.
  */
 
-import { totalOf } from './amount.js';
-import { backoff } from './backoff.js';
 import { parsed } from './kept.js';
+import { backoff } from './link.js';
 
 const WAITING = 'stockgate.request.';
 const HISTORY = 'stockgate.history';
+const LAST = 'stockgate.last';
 const HISTORY_MAX = 40;
 const UNDOABLE = ['deduct', 'commit', 'restock', 'count'];
 /** Errors after which the same request is sent again, because nothing was decided. */
@@ -41,6 +42,8 @@ export class Outbox {
     this.#link = link;
     this.#changed = changed;
     this.#storage = storage;
+    // The page may have ended between the history and the end of what waited.
+    for (const { id } of this.#read(isHistory)) storage.put(WAITING + id, null);
     this.operations = [...this.#read(isHistory), ...this.#read(isWaiting)].sort(newestFirst).filter(firstOfItsId);
   }
 
@@ -49,33 +52,30 @@ export class Outbox {
 
   get waiting() { return this.operations.filter((operation) => operation.state === 'waiting'); }
 
-  /** How many units of an item the waiting operations take. */
-  takenOf(sku) {
-    const takes = this.waiting.filter(({ op }) => op === 'deduct' || op === 'reserve');
-    return totalOf(takes.flatMap(({ body }) => body.lines ?? [body]).filter((line) => line.sku === sku));
-  }
+  /** Whether it was not entered by another person. */
+  isOwn({ user }) { return !user || user === this.#link.user; }
 
-  /** The newest operation, if it can be undone. An older one cannot: the operator has moved on. */
-  get undoable() { return this.operations.slice(0, 1).find((operation) => this.canUndo(operation) || this.canClose(operation)); }
+  /** The newest operation, if it can be undone, or discarded before it is sent. An older one cannot: the operator has moved on. */
+  get undoable() { return this.operations.filter((each) => this.isOwn(each)).slice(0, 1).find((each) => this.canUndo(each) || this.canClose(each) || this.canDiscard(each)); }
 
   /** Whether it changed what is on hand, and was not undone. */
-  canUndo({ id, op, state, undone }) {
-    return state === 'done' && !undone && UNDOABLE.includes(op) && !this.#isUnderWay('of', id);
+  canUndo({ id, op, state, undone, user }) {
+    return state === 'done' && this.isOwn({ user }) && !undone && UNDOABLE.includes(op) && !this.#isUnderWay('of', id);
   }
 
   /** Whether it is an open reservation. */
-  canClose({ id, op, state, closed }) {
-    return state === 'done' && !closed && op === 'reserve' && !this.#isUnderWay('reservation', id);
+  canClose({ id, op, state, closed, user }) {
+    return state === 'done' && this.isOwn({ user }) && !closed && op === 'reserve' && !this.#isUnderWay('reservation', id);
   }
 
-  /** Whether the gateway cannot have heard of it. */
-  canDiscard({ id, state, sent }) {
-    return state === 'waiting' && !sent && !parsed(this.#storage.get(WAITING + id))?.sent;
+  /** Whether the gateway cannot have heard of it. An administrator may end what waits for somebody who is gone. */
+  canDiscard({ id, state, sent, user }) {
+    return (this.isOwn({ user }) || this.#link.role === 'admin') && state === 'waiting' && !sent && !parsed(this.#storage.get(WAITING + id))?.sent;
   }
 
   /** Adds an operation, and stores it before it is sent. */
   add(op, body, draft) {
-    const operation = { id: newId(), op, body, draft, at: Date.now(), nth: this.#nth += 1, sent: false, state: 'waiting' };
+    const operation = { id: draft?.request || newId(), op, body, draft, user: this.#link.user || undefined, at: Date.now(), nth: this.#next(), sent: false, state: 'waiting' };
     this.#keep(operation);
     this.operations.unshift(operation);
     this.#changed(operation);
@@ -93,6 +93,7 @@ export class Outbox {
   discard(operation) {
     if (!this.canDiscard(operation)) return;
     this.#storage.put(WAITING + operation.id, null);
+    this.#changed({ ...operation, state: 'discarded' });
     this.#forget(operation);
   }
 
@@ -108,19 +109,26 @@ export class Outbox {
     this.#busy = true;
     try {
       for (;;) {
-        const next = this.waiting.filter(isDue).pop();
-        if (!next || this.#link.state !== 'ready' || this.#link.role === 'viewer') return;
+        const next = this.waiting.filter((operation) => this.isOwn(operation)).filter((operation) => isDue(operation) || !mayPass(operation)).pop();
+        if (!next || !isDue(next) || this.#link.state !== 'ready' || this.#link.role === 'viewer') return;
         if (!(await this.#send(next))) return;
       }
     } finally {
       this.#busy = false;
+      this.#wakeUp();
     }
+  }
+
+  /** Sends again when the next of the waiting operations is due. */
+  #wakeUp() {
+    clearTimeout(this.#timer);
+    const pauses = this.waiting.filter((operation) => !isDue(operation)).map(({ notBefore }) => notBefore - performance.now());
+    if (pauses.length) this.#timer = setTimeout(() => this.pump(), Math.min(...pauses) + 1);
   }
 
   /** Tries again at once after a new connection, including operations that another window left. */
   resume() {
     this.operations = [...this.operations, ...this.#read(isWaiting)].filter(firstOfItsId).sort(newestFirst);
-    clearTimeout(this.#timer);
     this.#attempt = 0;
     for (const operation of this.waiting) operation.notBefore = 0;
     this.pump();
@@ -144,16 +152,13 @@ export class Outbox {
     return true;
   }
 
-  /** Too many open reservations stop only reservations; any other trouble stops all operations. */
+  /** Any trouble stops what was entered later, unless it may pass. */
   #wait(operation, error) {
-    const pause = backoff(this.#attempt + 1);
     this.#attempt += 1;
     operation.trouble = error;
-    operation.notBefore = Date.now() + pause;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.pump(), pause + 1);
+    operation.notBefore = performance.now() + backoff(this.#attempt);
     this.#changed(operation);
-    return operation.op === 'reserve' && error.code === 'overloaded';
+    return mayPass(operation);
   }
 
   #settle(operation, outcome) {
@@ -190,9 +195,16 @@ export class Outbox {
   }
 
   #keep(operation) {
-    const { id, op, body, draft, at, nth, sent, state } = operation;
-    const text = JSON.stringify({ id, op, body, draft, at, nth, sent, kept: true, state });
+    const { id, op, body, draft, user, at, nth, sent, state } = operation;
+    const text = JSON.stringify({ id, op, body, draft, user, at, nth, sent, kept: true, state });
     this.keeps = operation.kept = this.#storage.put(WAITING + id, text);
+  }
+
+  /** A number that grows from operation to operation, also after the clock was set back. */
+  #next() {
+    this.#nth = Math.max(Date.now(), this.#nth + 1, Number(this.#storage.get(LAST)) + 1 || 0);
+    this.#storage.put(LAST, String(this.#nth));
+    return this.#nth;
   }
 
   /** Storage can hold foreign data. */
@@ -227,7 +239,7 @@ export class Outbox {
 }
 
 /** A random UUID. Not `crypto.randomUUID`, which browsers offer over https and on localhost only. */
-function newId() {
+export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = bytes[6] & 0x0f | 0x40;
   bytes[8] = bytes[8] & 0x3f | 0x80;
@@ -235,8 +247,11 @@ function newId() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-const newestFirst = (a, b) => b.at - a.at || b.nth - a.nth;
-const isDue = ({ notBefore }) => (notBefore ?? 0) <= Date.now();
+/** Earlier pages have numbered the operations of one visit. */
+const newestFirst = (a, b) => Math.max(b.at, b.nth) - Math.max(a.at, a.nth) || b.nth - a.nth;
+const isDue = ({ notBefore }) => (notBefore ?? 0) <= performance.now();
+/** Too many open reservations stop only reservations. */
+const mayPass = ({ op, trouble }) => op === 'reserve' && trouble?.code === 'overloaded';
 const firstOfItsId = ({ id }, index, all) => all.findIndex((other) => other.id === id) === index;
 
 const isHistory = (key) => key === HISTORY;

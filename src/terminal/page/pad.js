@@ -18,8 +18,8 @@ export function offerPoint(decimals) {
   say(point, point.value);
 }
 
-/** `enter(text)` is called with the quantity after each press. */
-export function padFor(enter) {
+/** `enter(text)` is called with the quantity after each press, and `end()` after the last one. */
+export function padFor(enter, end) {
   const quantity = $('quantity');
   const pad = $('pad');
   /** Whether the first press begins a new number. */
@@ -39,8 +39,10 @@ export function padFor(enter) {
   pad.addEventListener('click', ({ target }) => {
     const key = target.closest('button')?.value;
     if (!key) return;
-    if (key === 'close') open(false);
-    else if (key === 'back') enter(quantity.value.slice(0, -1));
+    if (key === 'close') {
+      open(false);
+      end();
+    } else if (key === 'back') enter(quantity.value.slice(0, -1));
     else {
       enter(pressed(isFresh ? '' : quantity.value, key));
       isFresh = false;

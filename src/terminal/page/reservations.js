@@ -13,13 +13,16 @@ export class Reservations {
   #begin;
   #mayChange;
   #inFront;
+  #stock;
   #items = [];
+  #rows = ROWS;
   #askedAt = 0;
 
-  /** `begin(op, body)` starts an operation; `inFront()` is the item in front of the operator, `{sku, quantity}`. */
-  constructor({ link, outbox, begin, mayChange, inFront }) {
-    [this.#link, this.#outbox, this.#begin, this.#mayChange, this.#inFront] = [link, outbox, begin, mayChange, inFront];
+  /** Names are those of `stock`; `begin(op, body)` starts an operation; `inFront()` is the item in front of the operator, `{sku, quantity}`. */
+  constructor({ link, outbox, stock, begin, mayChange, inFront }) {
+    [this.#link, this.#outbox, this.#stock, this.#begin, this.#mayChange, this.#inFront] = [link, outbox, stock, begin, mayChange, inFront];
     $('by-number').addEventListener('toggle', () => this.refresh());
+    $('more-reserved').addEventListener('click', () => { this.#rows += ROWS; this.refresh(); });
     $('reservation').addEventListener('input', () => this.refresh());
     $('reservation-form').addEventListener('submit', (event) => { event.preventDefault(); this.#close('commit'); });
     $('release').addEventListener('click', () => this.#close('release'));
@@ -31,8 +34,9 @@ export class Reservations {
     if (!$('by-number').open || isIdle && Date.now() - this.#askedAt < REFRESH_MS) return;
     this.#askedAt = Date.now();
     const order = $('order').value.trim();
-    const { ok, result } = await this.#link.ask({ op: 'reservations', limit: ROWS, ...(order ? { order_id: order } : {}) });
+    const { ok, result } = await this.#link.ask({ op: 'reservations', limit: this.#rows, ...(order ? { order_id: order } : {}) });
     if (ok) this.#items = result.items;
+    if (ok) $('more-reserved').hidden = !result.next;
     this.draw();
   }
 
@@ -51,6 +55,7 @@ export class Reservations {
     const [row, words, buttons] = [make('li'), make('div', 'words'), make('div', 'buttons')];
     const about = [order && t('ofOrder', { order }), left !== null && t('endsIn', { time: duration(left * 1000) }), actor];
     words.append(make('span', 'subject', lines.map(({ sku, quantity }) => `${number(quantity)} × ${sku}`).join(', ')));
+    words.append(make('span', 'called', lines.map(({ sku }) => this.#stock.items.get(sku)?.name).filter(Boolean).join(', ')));
     words.append(make('span', 'muted', about.filter(Boolean).join(' · ')));
     const line = lines.find(({ sku, quantity }) => sku === front.sku && front.quantity > 0 && front.quantity < quantity);
     const actions = this.#mayChange() ? ['commit', ...(line ? ['part'] : []), 'extend', 'release'] : [];

@@ -30,14 +30,22 @@ const ECHO_MS = 300;
 export const SEPARATOR = '\u001d';
 /** The least number of characters of a scan that is no known code, by the kind of field that has the focus. */
 const KEYS_MIN = { sink: 2, code: 2, number: 4, free: 4 };
+/** So many characters that come fast after slow ones are a scan, if they are known. */
+const TAIL_KEYS_MIN = 4;
 /** A person may type so few digits as a quantity, though an item has them as its SKU. */
 const SHORT_NUMBER = 3;
-const QUIET_KEYS_MIN = 6;
-const HEAD_KEYS_MIN = 3;
+const QUIET_KEYS_MIN = 3;
+const HEAD_KEYS_MIN = 2;
+/** After so many characters a function key may be the FNC1 of a slow scan. */
+const RUN_KEYS_MIN = 3;
+/** No number of a trade item is longer: what is sound and longer has elements, and FNC1 between them. */
+const NUMBER_MAX = 14;
 
 const MODIFIERS = ['Shift', 'Control', 'Alt', 'AltGraph', 'Meta', 'CapsLock', 'NumLock', 'Fn'];
 /** Their text comes as an insertion. */
-const UNREAD = ['Unidentified', 'Process', 'Dead'];
+const UNREAD = ['Unidentified', 'Process'];
+/** Stands for a key that only begins an accent here, and was a character on the scanner's keyboard. */
+const DEAD = '\ufffd';
 const EDITS = ['Backspace', 'Delete'];
 const ENDS = ['Enter', 'Tab'];
 const CONTROL_CODES = [28, 29, 30];
@@ -55,7 +63,7 @@ export class Scanner {
   #head = null;
   /** What a person has typed and no field shows yet. */
   #typed = '';
-  /** A function key that may be the first of a scan. */
+  /** A function key that may be the first of a scan, or FNC1 within one; empty for FNC1 or nothing. */
   #pending = null;
   #scannedAt = -Infinity;
   /** The digits of a character that is typed as Alt and its number. */
@@ -78,6 +86,8 @@ export class Scanner {
    */
   press(stroke) {
     if (stroke.field === 'secret' || UNREAD.includes(stroke.key)) return NONE;
+    // A person's accent comes with the next letter.
+    if (stroke.key === 'Dead' && !(this.#isBurst(stroke.at) && onUsLayout(stroke))) return NONE;
     const late = this.#overdue(stroke.at);
     const { taken, then } = this.#press(stroke);
     return { taken, then: [...late, ...then] };
@@ -143,50 +153,55 @@ export class Scanner {
   #character(stroke, character) {
     const isBurst = this.#isBurst(stroke.at);
     const led = this.#pending;
+    const isCut = led !== null && this.#isWithin(stroke.at);
     this.#pending = null;
     // A person opens a menu with Alt; a scanner that holds it presses no Alt.
     if (!isBurst && this.#isAltDown && stroke.alt && !stroke.ctrl) return NONE;
     // The space bar presses buttons, and a key that is held down is no scanner's.
-    if (!isBurst && !led && (stroke.field === 'button' && character === ' ' || stroke.repeat && stroke.field === 'sink')) return NONE;
-    const collected = this.#collect(stroke, character);
-    if (led) this.#run.led = led;
+    if (!isBurst && led === null && (stroke.field === 'button' && character === ' ' || stroke.repeat && stroke.field === 'sink')) return NONE;
+    const collected = this.#collect(stroke, character, isCut ? SEPARATOR : '');
+    if (led && !isCut) this.#run.led = led;
     return collected;
   }
 
-  #collect(stroke, character) {
+  #collect(stroke, character, separator = '') {
     const { at, field } = stroke;
-    this.#append(character, onUsLayout(stroke) || character, stroke);
-    if (field === 'number' && !/[\d.,]/.test(character)) {
+    const text = separator + character;
+    this.#append(text, separator + (onUsLayout(stroke) || character), stroke);
+    if (field === 'number' && /[^\d.,]/.test(text)) {
       // No quantity contains it, so it all belongs to a code.
       this.#typed = this.#run.text;
       this.#due = at + GAP_MS;
       return taken({ do: 'restore', before: this.#run.before });
     }
     if (field === 'sink' || field === 'button' || this.#typed) {
-      this.#typed += character;
+      this.#typed += text;
       this.#due = at + GAP_MS;
       return taken();
     }
     this.#due = at + QUIET_MS;
-    return character === SEPARATOR ? taken({ do: 'insert', text: SEPARATOR }) : passed();
+    return text.includes(SEPARATOR) ? taken({ do: 'insert', text }) : passed();
   }
 
-  /** Function keys, arrows and the like: within a scan they are FNC1, else a person's. */
+  /** Function keys, arrows and the like: within a scan they are FNC1, else a person's. In a slow one the next key tells. */
   #special(stroke) {
-    const { key, at } = stroke;
+    const { key, at, ctrl, alt, meta } = stroke;
     if (EDITS.includes(key)) {
       const then = this.#flush();
       this.reset();
       return passed(...then);
     }
     if (this.#isBurst(at)) return this.#collect({ ...stroke, code: '' }, SEPARATOR);
-    if (!SHORTCUTS.includes(key) || stroke.ctrl || stroke.alt || stroke.meta) {
+    const isShortcut = SHORTCUTS.includes(key) && !ctrl && !alt && !meta;
+    const isWithin = !ctrl && !meta && this.#isWithin(at) && (isShortcut || this.#isCode(stroke.field));
+    if (!isShortcut && !isWithin) {
       this.reset();
       return NONE;
     }
     if (stroke.repeat) return taken();
-    this.#pending = key;
-    this.#due = at + LEAD_MS;
+    this.#pending = isShortcut ? key : '';
+    if (isWithin) this.#run.at = at;
+    this.#due = at + (isWithin ? JOIN_MS : LEAD_MS);
     return taken();
   }
 
@@ -211,22 +226,30 @@ export class Scanner {
   #append(character, onUs, { at, field, before, caps }) {
     const run = this.#run;
     if (run.text && at - run.at > JOIN_MS) {
-      this.#head = at - run.at <= HEAD_MS && isFast(run) && run.text.length >= HEAD_KEYS_MIN ? run : null;
+      this.#head = at - run.at <= HEAD_MS ? run : null;
       this.#run = newRun();
+    } else if (run.text.length >= HEAD_KEYS_MIN && at - run.at > GAP_MS && !isFast(run)) run.tail = newRun();
+    for (const each of [this.#run, this.#run.tail]) {
+      if (!each) continue;
+      const isFirst = !each.text;
+      Object.assign(each, { text: each.text + character, onUs: each.onUs + onUs, at, caps: each.caps || Boolean(caps) });
+      if (isFirst) Object.assign(each, { from: at, before, field });
     }
-    Object.assign(this.#run, {
-      text: this.#run.text + character,
-      onUs: this.#run.onUs + onUs,
-      from: this.#run.text ? this.#run.from : at,
-      at,
-      before: this.#run.text ? this.#run.before : before,
-      field: this.#run.text ? this.#run.field : field,
-      caps: this.#run.caps || Boolean(caps),
-    });
   }
 
   #isBurst(at) {
     return this.#run.text !== '' && at - this.#run.at <= GAP_MS;
+  }
+
+  /** Whether a slow scan may still go on. */
+  #isWithin(at) {
+    return this.#run.text.length >= RUN_KEYS_MIN && at - this.#run.at <= JOIN_MS;
+  }
+
+  /** Whether the run is no text that a person edits with arrows. */
+  #isCode(field) {
+    const { text } = this.#run;
+    return field === 'sink' || field === 'button' || text.length > NUMBER_MAX && this.#isKnown(text);
   }
 
   /** The scan that the run is, as `{code, note, slow, before}`; `null` if a person typed it. */
@@ -234,10 +257,17 @@ export class Scanner {
     const run = this.#run;
     const average = averageOf(run);
     const shape = { slow: average > SLOW_MS, before: run.before, began: run.field };
-    if (this.#head) return this.#joined(this.#head, shape);
+    const head = this.#head;
+    if (head && isFast(head) && head.text.length >= HEAD_KEYS_MIN) return this.#joined(head, shape);
+    // A slow scanner pauses too. A number is what a person had typed.
+    const goesOn = head && !isFast(run) && average <= SLOW_MS && /\D/.test(head.text);
+    const joined = goesOn ? this.#joined(head, shape) : null;
+    if (joined) return joined;
+    const tail = this.#tail(run);
+    if (tail) return tail;
     const [code, note] = this.#reading(run);
     if (this.#isKnown(code) && run.text.length > 1) {
-      const isShort = /^\d+$/.test(code) && code.length <= SHORT_NUMBER && !isFast(run);
+      const isShort = isShortNumber(code) && !isFast(run);
       // A slow hand may type a known code as an order, and finds it by typing it where codes belong.
       const isOwn = average > SLOW_MS && (field === 'free' || field === 'code');
       if (!isShort && !isOwn) return { ...shape, code, note };
@@ -255,15 +285,25 @@ export class Scanner {
     return isFast(this.#run) ? { ...joined, note: 'cut' } : null;
   }
 
+  /** A scan right after something that a person typed, unless both are a code; more digits than a number has are none. */
+  #tail({ text, tail }) {
+    if (!tail || !isFast(tail) || tail.text.length < TAIL_KEYS_MIN) return null;
+    const [code, note] = this.#reading(tail);
+    const isWhole = this.#isKnown(text) && !(text.length > NUMBER_MAX && /^\d+$/.test(text));
+    return this.#isKnown(code) && !isWhole ? { slow: false, before: tail.before, began: tail.field, code, note } : null;
+  }
+
   /** The code as it was meant: through a wrong keyboard layout or caps lock it reads differently. */
   #reading({ text, onUs, caps }) {
+    if (text.includes(DEAD)) return [onUs, 'layout'];
     if (this.#isKnown(text)) return [text, ''];
-    if (onUs !== text && this.#isKnown(onUs)) return [onUs, 'layout'];
     const swapped = caps ? swapCase(text) : text;
     if (swapped !== text && this.#isKnown(swapped)) return [swapped, 'caps'];
+    if (onUs !== text && this.#isKnown(onUs)) return [onUs, 'layout'];
     // Digits that arrive as other characters: the layouts differ.
     const digits = (each) => each.replace(/\D/g, '').length;
-    return digits(onUs) > digits(text) ? [onUs, 'layout'] : [text, ''];
+    if (digits(onUs) > digits(text)) return [onUs, 'layout'];
+    return [swapped, swapped === text ? '' : 'caps'];
   }
 
   #scanned(scan, field, at) {
@@ -275,8 +315,8 @@ export class Scanner {
 
   /** What a person did: a function key, and typed text that no field shows yet. */
   #flush() {
-    const key = this.#pending ?? this.#run.led;
-    const text = this.#typed;
+    const key = this.#pending || this.#run.led;
+    const text = this.#typed.replaceAll(DEAD, '');
     this.#pending = null;
     this.#run.led = null;
     this.#typed = '';
@@ -286,7 +326,7 @@ export class Scanner {
   #overdue(at) {
     if (at < this.#due) return [];
     this.#due = Infinity;
-    if (this.#pending) return this.#flush();
+    if (this.#pending !== null) return this.#flush();
     const run = this.#run;
     if (run.inserted) {
       const scan = this.#decide(run.field);
@@ -299,21 +339,23 @@ export class Scanner {
     }
     // A scanner without an Enter; a person does not type so fast.
     const isWhole = at - run.at >= QUIET_MS && run.text.length >= QUIET_KEYS_MIN && isFast(run);
-    const scan = isWhole && this.#isKnown(this.#reading(run)[0]) ? this.#decide(run.field) : null;
+    const scan = isWhole && !isShortNumber(run.text) && this.#isKnown(this.#reading(run)[0]) ? this.#decide(run.field) : null;
     return scan ? [this.#scanned(scan, run.field, at)] : [];
   }
 }
 
 function newRun() {
-  return { text: '', onUs: '', from: 0, at: -Infinity, before: null, field: undefined, inserted: false, caps: false, led: null };
+  return { text: '', onUs: '', from: 0, at: -Infinity, before: null, field: undefined, inserted: false, caps: false, led: null, tail: null };
 }
 
 const averageOf = ({ text, from, at }) => (text.length > 1 ? (at - from) / (text.length - 1) : Infinity);
+const isShortNumber = (text) => text.length <= SHORT_NUMBER && /^\d+$/.test(text);
 const isFast = (run) => run.inserted || averageOf(run) <= FAST_MS;
 
 /** The character of a key; scanners send the separator as Ctrl and ], and some hold Alt with every key. */
 function characterOf({ key, ctrl, alt, meta }) {
   if (ctrl && key === ']' && !alt) return SEPARATOR;
+  if (key === 'Dead') return DEAD;
   return key.length === 1 && !meta && (!ctrl || alt) ? key : '';
 }
 

@@ -3,7 +3,7 @@
 import { $, make, say } from './dom.js';
 import { LANGUAGES, keepLanguage, t } from './texts.js';
 
-/** `choose(tag)` switches the language. */
+/** `choose(tag)` switches the language, and resolves to whether it did. */
 export function offerSettings({ choose, feedback }) {
   for (const [tag, name] of Object.entries(LANGUAGES)) {
     const option = make('option', '', name);
@@ -11,8 +11,12 @@ export function offerSettings({ choose, feedback }) {
     $('language').append(option);
   }
   $('language').addEventListener('change', ({ target }) => {
-    keepLanguage(target.value);
-    choose(target.value).then(drawDevice);
+    const { value } = target;
+    choose(value).then((isSet) => {
+      // One that cannot be loaded would be no language at the next visit either.
+      if (isSet) keepLanguage(value);
+      drawDevice();
+    });
   });
   $('volume').value = String(Math.round(feedback.volume * 100));
   $('volume').addEventListener('change', ({ target }) => feedback.setVolume(Number(target.value) / 100));

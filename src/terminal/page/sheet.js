@@ -1,45 +1,44 @@
 /** The sheet with which a scanner is set up: printable barcodes, and a test of what arrives. */
 
 import { barcode } from './barcode.js';
-import { isSound } from './codes.js';
+import { commandOf, isSound } from './codes.js';
 import { $, make } from './dom.js';
-import { SEPARATOR, Scanner } from './scanner.js';
+import { SEPARATOR } from './scanner.js';
+import { listen, rest } from './sink.js';
+import { keptLanguage, pickLanguage, setLanguage, t } from './texts.js';
 
-const TESTS = ['96385074', '4006381333931', 'aB-12Cd_9Z', 'TEST/1+2=3'];
-const COMMANDS = [
-  ['Confirm', 'STOCKGATE OK'], ['Undo last', 'STOCKGATE UNDO'], ['Clear', 'STOCKGATE CLEAR'],
-  ['Pick', 'STOCKGATE MODE PICK'], ['Goods in', 'STOCKGATE MODE IN'], ['Reserve', 'STOCKGATE MODE RESERVE'],
-  ['Count', 'STOCKGATE MODE COUNT'], ['Write off', 'STOCKGATE MODE WRITEOFF'], ['Order', 'STOCKGATE MODE ORDER'],
-  ...[0, 1, 2, 5, 6, 10, 12, 24, 50, 100].map((n) => [`Quantity ${n}`, `STOCKGATE QTY ${n}`]),
-];
+/** Two elements, a separator between them. */
+const ELEMENTS = `10LOT${SEPARATOR}2137`;
+const TESTS = ['96385074', '4006381333931', 'aB-12Cd_9Z', 'TEST/1+2=3', ELEMENTS];
+const COMMANDS = { OK: 'OK', UNDO: 'undoLast', CLEAR: 'Esc', 'MODE PICK': 'deduct', 'MODE IN': 'restock', 'MODE RESERVE': 'reserve', 'MODE COUNT': 'count', 'MODE WRITEOFF': 'writeoff', 'MODE ORDER': 'order' };
+const AMOUNTS = [0, 1, 2, 5, 6, 10, 12, 24, 50, 100];
 
-function labelled(text, name = text) {
+const shown = (text) => text.replaceAll(SEPARATOR, '⟨GS⟩');
+const bare = (text) => text.replace(/^][A-Za-z]\d/, '');
+
+function labelled(text, caption = shown(text), content = text) {
   const figure = make('figure');
-  figure.append(barcode(text), make('figcaption', '', name === text ? text : `${name} · ${text}`));
+  figure.append(barcode(content), make('figcaption', '', caption));
   return figure;
 }
 
-$('tests').append(...TESTS.map((text) => labelled(text)));
-$('commands').append(...COMMANDS.map(([name, text]) => labelled(text, name)));
-$('text').addEventListener('input', ({ target }) => {
-  try { $('made').replaceChildren(labelled(target.value)); } catch { $('made').replaceChildren(make('p', '', 'Letters of ASCII only.')); }
-});
+const command = (text, name) => labelled(`STOCKGATE ${text}`, `${name} · STOCKGATE ${text}`);
 
-// What a scanner sends, as the terminal page reads it.
-const scanner = new Scanner((text) => TESTS.includes(text) || isSound(text));
-document.addEventListener('keydown', (event) => {
-  if (event.target === $('text')) return;
-  const { key, code, ctrlKey: ctrl, altKey: alt, metaKey: meta, shiftKey: shift, timeStamp: at } = event;
-  const caps = event.getModifierState('CapsLock');
-  const { taken, then } = scanner.press({ key, code, at, ctrl, alt, meta, shift, caps, field: 'sink', before: null });
-  if (taken) event.preventDefault();
-  for (const step of then) if (step.do === 'scan') tell(step);
-});
-setInterval(() => { for (const step of scanner.tick(performance.now())) if (step.do === 'scan') tell(step); }, 100);
-
-function tell({ code, note }) {
-  const text = code.replaceAll(SEPARATOR, '⟨GS⟩');
-  const remarks = { layout: ' The keyboard layouts differ: set the scanner to that of the terminal.', caps: ' Caps lock is on.', cut: ' It was cut in two: shorten the delay between keys.' };
-  const verdict = TESTS.includes(code) || isSound(code) ? 'Read well' : 'Read';
-  $('read').textContent = `${verdict}: ${text}.${remarks[note] ?? ''}`;
+/** Says what a scanner has sent, as the terminal page reads it. */
+function tell(code, { note }) {
+  const isWell = TESTS.includes(bare(code)) || isSound(bare(code));
+  // A badge is a secret.
+  const text = commandOf(code)?.name === 'token' ? 'STOCKGATE TOKEN …' : shown(code);
+  $('read').textContent = `${isWell ? '✓' : '?'} ${text} ${note ? t(`note.${note}`) : ''}`;
 }
+
+await setLanguage(pickLanguage(location.href, keptLanguage(), navigator.languages ?? []));
+// FNC1 at the beginning says that elements follow.
+$('tests').append(...TESTS.map((text) => labelled(text, shown(text), text === ELEMENTS ? SEPARATOR + text : text)));
+$('commands').append(...Object.entries(COMMANDS).map(([text, key]) => command(text, t(key) || key)), ...AMOUNTS.map((n) => command(`QTY ${n}`, `${t('quantity')} ${n}`)));
+$('text').addEventListener('input', ({ target }) => {
+  try { $('made').replaceChildren(labelled(target.value)); } catch { $('made').replaceChildren('ASCII!'); }
+});
+const nothing = () => {};
+listen({ scan: tell, typed: nothing, shortcut: nothing, enter: nothing }, (text) => TESTS.includes(bare(text)) || isSound(text));
+rest();

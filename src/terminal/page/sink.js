@@ -13,7 +13,7 @@ const NUMBERS = ['quantity', 'threshold'];
 /** What a scan gives back. */
 const TEXTS = ['code', 'quantity', 'order', 'reservation', 'threshold'];
 /** Fields whose text may be scanned. */
-const FREE = ['order', 'reservation', 'reason', 'language'];
+const FREE = ['order', 'reservation'];
 /** Text that a field gets at once, and not key by key, is not a person's. */
 const INSERTED_MIN = 3;
 
@@ -23,8 +23,10 @@ export function listen(handler, isKnown) {
   const sink = $('sink');
   let timer = 0;
   let lastValues = null;
+  let lastData = null;
+  let isKeyed = false;
 
-  const contents = () => Object.fromEntries(TEXTS.map((id) => [id, $(id).value]));
+  const contents = () => Object.fromEntries(TEXTS.filter($).map((id) => [id, $(id).value]));
 
   function restore(values) {
     for (const [id, value] of Object.entries(values ?? {})) if ($(id).value !== value) $(id).value = value;
@@ -46,6 +48,7 @@ export function listen(handler, isKnown) {
   }
 
   function onKey(event) {
+    isKeyed = true;
     if (event.isComposing) return;
     const { key, code, ctrlKey: ctrl, altKey: alt, metaKey: meta, shiftKey: shift, repeat, timeStamp: at, target } = event;
     if (repeat && key === 'Enter') return event.preventDefault();
@@ -63,7 +66,7 @@ export function listen(handler, isKnown) {
     follow(scanner.release({ key, at, field: kindOf(target), before: contents() }).then);
   }
 
-  /** Text that did not come as keys. In a field for people it counts if it came in one piece. */
+  /** Text that did not come as keys. In a field for people it counts if it came in one piece, and no person put it together. */
   function onInput(event) {
     const { target, timeStamp: at, data, inputType } = event;
     const field = kindOf(target);
@@ -73,10 +76,12 @@ export function listen(handler, isKnown) {
       sink.value = '';
       if (text) follow(scanner.insert(text, { at, field: 'sink', before: contents() }).then);
     } else if (['number', 'free', 'code'].includes(field) && inputType?.startsWith('insert') && lastValues) {
-      const text = data ?? '';
+      // A field takes no more than its length.
+      const text = lastData ?? data ?? '';
       // A suggestion grows letter by letter; only the first part of it is new.
       const isWhole = text.length >= INSERTED_MIN && target.value.length - (lastValues[target.id] ?? '').length >= INSERTED_MIN;
-      if (isWhole && (field === 'number' || isKnown(text.trim()))) {
+      const isScan = field === 'number' || isKnown(text.trim()) || field === 'free' && inputType === 'insertText' && !event.isComposing;
+      if (isWhole && isScan) {
         restore(lastValues);
         follow(scanner.insert(text, { at, field, before: lastValues }).then);
       }
@@ -85,14 +90,24 @@ export function listen(handler, isKnown) {
 
   document.addEventListener('keydown', onKey, true);
   document.addEventListener('keyup', onRelease, true);
-  document.addEventListener('beforeinput', () => { lastValues = contents(); }, true);
+  document.addEventListener('beforeinput', (event) => { lastValues = contents(); lastData = event.data; }, true);
   document.addEventListener('input', onInput, true);
-  sink.addEventListener('compositionend', (event) => onInput({ target: sink, timeStamp: event.timeStamp }));
+  // What an input method has put together letter by letter is a person's, unless it is a code.
+  sink.addEventListener('compositionend', (event) => {
+    const text = sink.value;
+    if (isKnown(text)) return onInput({ target: sink, timeStamp: event.timeStamp });
+    sink.value = '';
+    if (text) handler.typed(text);
+    return undefined;
+  });
   // A press of a button leaves the focus where the next scan needs it.
   document.addEventListener('mousedown', (event) => {
     if (event.target.closest(BUTTONS) && !event.target.closest(`${FIELDS}, [type=range]`) && !event.target.closest('label')?.htmlFor) event.preventDefault();
     scanner.reset();
+    isKeyed = false;
   }, true);
+  // The next scan may come as inserted text. A person who chooses with arrow keys goes on with them.
+  document.addEventListener('change', ({ target }) => { if (target.localName === 'select' && !isKeyed) ready(); });
   document.addEventListener('click', rest);
   addEventListener('focus', rest);
 }
@@ -112,6 +127,8 @@ function kindOf(element) {
   if (element.id === 'sink') return 'sink';
   if (element.id === 'code') return 'code';
   if (element.type === 'password') return 'secret';
+  // Its own search by letters would take a scan for a choice.
+  if (element.localName === 'select') return 'button';
   if (NUMBERS.includes(element.id)) return 'number';
   if (FREE.includes(element.id)) return 'free';
   // What is typed there is no business of a scanner's.

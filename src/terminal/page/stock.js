@@ -11,18 +11,23 @@ export class Stock {
   isOld = false;
   asOf = 0;
   epoch = '';
+  /** The change of the catalogue that the gateway had when the page last met it. */
+  catalogue;
 
   #low = new Set();
 
   constructor(threshold) { this.threshold = threshold; }
 
-  /** Forgets the stock if another database answers. */
-  meet(epoch) {
+  /** Forgets the stock if another database answers, and reads all of it again if the catalogue is another one. */
+  meet(epoch, catalogue) {
     if (this.epoch && this.epoch !== epoch || this.isOld) {
       this.items.clear();
       this.#low.clear();
       this.seq = 0;
     }
+    // No position of the ledger says what the catalogue has changed meanwhile.
+    if (this.catalogue !== catalogue) this.seq = 0;
+    this.catalogue = catalogue;
     this.epoch = epoch;
     this.isOld = false;
   }

@@ -9,28 +9,35 @@ import { keep, kept } from './kept.js';
 /** The languages, each by its own name. */
 export const LANGUAGES = { en: 'English', de: 'Deutsch', zh: '中文', fr: 'Français', es: 'Español', pl: 'Polski' };
 const TAGS = { zh: 'zh-Hans' };
+const DAY = { day: 'numeric', month: 'short' };
 const HOURS = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
 const FRACTION = { maximumFractionDigits: 6 };
 const KEY = 'stockgate.language';
 const RETRY_MS = 1_000;
 const LOAD_MS = 4_000;
-/** Where `offline.js` looks for files; it does not know which language is chosen. */
-const CACHE = 'stockgate-page';
 
 export let language = 'en';
 
 let texts = {};
-/** The language that was asked for last; another one may still be loading. */
-let wanted = '';
+/** The language that was asked for last; it may still be loading, or not be there now. */
+export let wanted = '';
 let forms = new Intl.PluralRules('en');
 let figures = new Intl.NumberFormat('en', FRACTION);
 let clock = new Intl.DateTimeFormat('en', HOURS);
+let dayClock;
+let dates;
 
-/** The text of a key. `count` chooses the plural form; numbers are written as the language does. */
+/** The text of a key. `count`, or else `n`, chooses the plural form; numbers, and what is a `date`, are written as the language does. */
 export function t(key, values = {}) {
   const entry = texts[key] ?? '';
-  const text = typeof entry === 'string' ? entry : entry[forms.select(values.count)] ?? entry.other;
-  return text.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === 'number' ? number(values[name]) : values[name] ?? ''));
+  const text = typeof entry === 'string' ? entry : entry[forms.select(values.count ?? values.n)] ?? entry.other;
+  return text.replace(/\{(\w+)\}/g, (_, name) => written(name, values[name] ?? ''));
+}
+
+function written(name, value) {
+  if (typeof value === 'number') return number(value);
+  const day = name === 'date' ? new Date(value) : NaN;
+  return day > 0 ? dates.format(day) : value;
 }
 
 export const hasText = (key) => key in texts;
@@ -45,40 +52,45 @@ export function pickLanguage(address, kept, preferred) {
 export const keptLanguage = () => kept(KEY);
 export const keepLanguage = (chosen) => keep(KEY, chosen);
 
-/** Switches the page to a language, unless another one is asked for meanwhile; returns whether it did. */
+/**
+ * Switches the page to a language, unless another one is asked for meanwhile; returns whether it did. A page without words
+ * is of no use: one that has none yet takes any language that can be loaded.
+ */
 export async function setLanguage(chosen) {
   wanted = chosen;
-  const loaded = await load(chosen);
+  let [spoken, loaded] = [chosen, await load(chosen)];
+  for (const tags = []; !loaded && !Object.keys(texts).length; loaded = await load(spoken)) {
+    if (!tags.length && tags.push(...Object.keys(LANGUAGES))) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    spoken = tags.shift();
+  }
   if (wanted !== chosen) return false;
+  if (!loaded) wanted = language;
+  if (!loaded) return false;
   texts = loaded;
-  language = chosen;
-  forms = new Intl.PluralRules(chosen);
-  figures = new Intl.NumberFormat(chosen, FRACTION);
-  clock = new Intl.DateTimeFormat(chosen, HOURS);
-  document.documentElement.lang = TAGS[chosen] ?? chosen;
+  language = spoken;
+  forms = new Intl.PluralRules(language);
+  figures = new Intl.NumberFormat(language, FRACTION);
+  clock = new Intl.DateTimeFormat(language, HOURS);
+  dayClock = new Intl.DateTimeFormat(language, { ...DAY, ...HOURS });
+  // A day of the label is the same everywhere.
+  dates = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' });
+  document.documentElement.lang = TAGS[language] ?? language;
   for (const element of document.querySelectorAll('[data-text]')) element.textContent = t(element.dataset.text);
   for (const element of document.querySelectorAll('[data-hint]')) element.placeholder = t(element.dataset.hint);
   for (const element of document.querySelectorAll('[data-label]')) element.setAttribute('aria-label', t(element.dataset.label));
-  return true;
+  return language === chosen;
 }
 
-/** A page without words is of no use, so this tries until it has them. */
-async function load(chosen) {
-  const address = new URL(`./${chosen}.json`, import.meta.url);
-  for (;;) {
-    const answer = await fetch(address, { signal: AbortSignal.timeout(LOAD_MS) }).catch(() => null);
-    const copy = answer?.ok ? answer.clone() : null;
-    const read = answer?.ok ? await answer.json().catch(() => null) : null;
-    if (read) {
-      globalThis.caches?.open(CACHE).then((cache) => cache.put(address.pathname, copy)).catch(() => {});
-      return read;
-    }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-  }
+/** The texts of a language, or `null` if it cannot be loaded now. */
+async function load(tag) {
+  const answer = await fetch(new URL(`./${tag}.json`, import.meta.url), { signal: AbortSignal.timeout(LOAD_MS) }).catch(() => null);
+  return answer?.ok ? answer.json().catch(() => null) : null;
 }
 
 export const number = (value) => figures.format(value);
-export const time = (ms) => clock.format(ms);
+const dayOf = (ms) => new Date(ms).toDateString();
+/** The time of day, with its day if that is another one. */
+export const time = (ms) => (dayOf(ms) === dayOf(Date.now()) ? clock : dayClock).format(ms);
 
 /** A time span as people say it: `40 s`, `12 min`, `5 h`, `3 d`. */
 export function duration(ms) {

@@ -1,6 +1,7 @@
 /** Operations in words. */
 
 import { totalOf } from './amount.js';
+import { keep, kept, parsed } from './kept.js';
 import { duration, number, plainError, plainReason, t, time } from './texts.js';
 
 /** The progress of an operation: waiting, sent, local, done, confirmed or refused. */
@@ -14,8 +15,9 @@ export function stateOf(operation, outbox, sync) {
 
 /** The same as a sentence. */
 export function stateText(operation, outbox, sync) {
-  const { state, error, trouble } = operation;
+  const { state, error, trouble, user } = operation;
   if (state === 'refused') return t('refused', { why: plainError(error) });
+  if (state === 'waiting' && user && !outbox.isOwn(operation)) return t('waitsFor', { user });
   if (trouble?.code === 'storage_unavailable') return t('retryStorage');
   if (trouble?.code === 'overloaded') return t('retryOverloaded');
   if (trouble) return t('viewerOnly');
@@ -28,6 +30,14 @@ export function linesOf({ body, result }) {
   if (body.lines) return body.lines;
   if (body.sku) return [{ sku: body.sku, quantity: body.quantity ?? body.counted }];
   return result?.lines ?? [];
+}
+
+/** What waits of an item: how much is taken and added, and what was counted last. */
+export function waitingText(sku, { waiting }) {
+  const linesBy = (...ops) => waiting.filter(({ op }) => ops.includes(op)).flatMap(linesOf).filter((line) => line.sku === sku);
+  const [counted] = linesBy('count');
+  const sums = [['−', totalOf(linesBy('deduct', 'reserve'))], ['+', totalOf(linesBy('restock'))]].filter(([, sum]) => sum);
+  return [...sums, ...(counted ? [['=', counted.quantity]] : [])].map(([sign, sum]) => sign + number(sum)).join(' ');
 }
 
 /** Lots of one SKU are lines of their own. */
@@ -80,16 +90,31 @@ export function remarksOf({ at, body, result, undone, closed }) {
   return remarks.filter(Boolean).join(' · ');
 }
 
-/** A reason of the page in the operator's language, any other as it is. */
-export const reasonText = (reason) => t(`why.${reason}`) || reason;
+const REASONS_KEY = 'stockgate.reasons';
+/** The reasons for a write-off or a short pick, as the gateway is configured, and as they were last heard of. */
+let offered = kept(REASONS_KEY) ?? '[]';
+
+/** Returns whether they are others than before. */
+export function takeReasons(reasons = []) {
+  const before = offered;
+  offered = JSON.stringify(reasons);
+  if (offered !== before) keep(REASONS_KEY, offered);
+  return offered !== before;
+}
+
+/** The page has words for some of them; others are shown as they are. */
+export const reasonsFor = () => parsed(offered) ?? [];
+
+/** A reason of the page in the operator's language, also where it says what is short; any other as it is. */
+export const reasonText = (reason) => t(`why.${reason}`) || reason.replace(/short (.+?): ([^;]+)/g, (_, line, why) => `${line}: ${reasonText(why)}`);
 
 /** The outcome, for the operator. */
 export function outcomeText(operation) {
   const { op, body, result } = operation;
   const lines = linesOf(operation);
   const n = totalOf(lines);
-  const key = op === 'deduct' && body.reason && !body.order_id ? 'writeoff' : op;
-  const did = lines.length > 1 && op === 'deduct' ? t('did.order', { count: skusOf(lines).length, order: body.order_id ?? '' }) : t(`did.${key}`, { n });
+  const key = op === 'deduct' && body.reason && !body.order_id ? 'writeoff' : body.keep_rest ? 'part' : op;
+  const did = lines.length > 1 && op === 'deduct' && body.order_id ? t('did.order', { count: skusOf(lines).length, order: body.order_id }) : t(`did.${key}`, { n });
   const left = result.lines ?? [];
   return left.length === 1 ? `${did} · ${t('left', { n: left[0].available })}` : did;
 }
@@ -100,7 +125,7 @@ export function linkSentence({ link, sync, waiting, problem, offlineMs }) {
   if (link.state === 'connecting') return ['connecting', t('connecting')];
   if (link.state === 'lost') {
     if (link.foreign) return ['lost', t('foreign')];
-    const kept = waiting ? t('lostKept', { count: waiting }) : t('lostNote');
+    const kept = waiting ? t('lostKept', { count: waiting }) : link.needsToken ? '' : t('lostNote');
     return ['lost', `${t('lost', { time: duration(Date.now() - link.lostAt) })} ${kept}`];
   }
   if (problem) return ['lost', t('noSaving')];

@@ -1,6 +1,6 @@
 //! The barcodes of the catalogue, for terminals that resolve codes while the gateway is away.
 
-use super::resolve::unreadable;
+use super::unreadable;
 use crate::engine::state::CommittedState;
 use crate::problem::Problem;
 use crate::stock::{Barcode, Sku};
@@ -19,7 +19,8 @@ pub(in crate::terminal) async fn page(
 ) -> Result<BarcodePage, Problem> {
     // Read first: a page that a change came into says that it is older, and is asked for again.
     let catalogue = state.catalogue();
-    let mut barcodes = reader.barcodes(after, limit + 1).await.map_err(unreadable)?;
+    let read = reader.barcodes(after, limit + 1).await;
+    let mut barcodes = read.map_err(|error| unreadable("catalogue", &error))?;
     let has_more = barcodes.len() > limit;
     barcodes.truncate(limit);
     let next = barcodes.last().filter(|_| has_more).map(|(last, _)| last.code.clone());

@@ -18,7 +18,7 @@ use crate::engine::state::CommittedState;
 use crate::net::http::ConnectionPermit;
 use crate::problem::{Code, Problem};
 use crate::stock::{Entry, SearchWords, Seq, Sku};
-use crate::store::LedgerReader;
+use crate::store::{LedgerReader, StoreError};
 
 /// Answers a query. What it makes us look at is counted for the connection.
 ///
@@ -34,10 +34,12 @@ pub(super) async fn answer(
         permit.walk_ready().await;
         permit.spend_walk(visits);
     }
-    let TerminalContext { state, ledger, intake, in_store, reasons, .. } = context;
+    let TerminalContext { state, ledger, intake, reasons, .. } = context;
     match query {
         Query::Item(sku) => item(state, sku),
         Query::List { prefix, q, after, limit } => {
+            // An empty cursor says as little as none.
+            let after = after.filter(|after| !after.is_empty());
             let page = match q.as_deref().and_then(SearchWords::of) {
                 Some(words) => {
                     let search = Search { words, prefix, after, limit };
@@ -52,22 +54,23 @@ pub(super) async fn answer(
             Ok(RequestResult::Reservations(reservations::page(state, query, permit).await))
         }
         Query::Reservation(id) => {
-            reservations::one(state, ledger, intake, id).await.map(RequestResult::Reservation)
+            let found = reservations::one(state, ledger, intake, id, permit).await;
+            found.map(RequestResult::Reservation)
         }
         Query::Status => Ok(RequestResult::Status(status(state, reasons))),
         Query::Resolve { code } => {
-            resolve::resolve(state, ledger, in_store, code).await.map(RequestResult::Resolved)
+            resolve::resolve(context, permit, code).await.map(RequestResult::Resolved)
         }
     }
 }
 
-/// How many SKUs or entries the answer has, at most; searches and lists of reservations count what
-/// they look at. `None` if it is one, for which nobody has to wait.
+/// How many SKUs or entries the answer has, at most; searches and queries of reservations count
+/// what they look at. `None` if it is one, for which nobody has to wait.
 fn visits_of(query: &Query) -> Option<usize> {
     match query {
         Query::List { limit, .. } | Query::Ledger { limit, .. } => Some(*limit),
-        Query::Reservations(_) => Some(0),
-        Query::Item(_) | Query::Status | Query::Resolve { .. } | Query::Reservation(_) => None,
+        Query::Reservations(_) | Query::Reservation(_) => Some(0),
+        Query::Item(_) | Query::Status | Query::Resolve { .. } => None,
     }
 }
 
@@ -97,12 +100,19 @@ async fn ledger_page(
     limit: usize,
 ) -> Result<RequestResult, Problem> {
     let last_seq = state.stock().seq();
-    let posted = ledger.read(after, limit).await.map_err(|error| {
-        Problem::new(Code::StorageUnavailable, format!("the ledger cannot be read: {error}"))
-    })?;
+    let posted = ledger.read(after, limit).await.map_err(|error| unreadable("ledger", &error))?;
     let entries: Vec<Entry> = posted.into_iter().map(|posted| posted.entry).collect();
     let decimals = entries.iter().map(|entry| state.decimals(&entry.sku)).collect();
     Ok(RequestResult::Ledger { entries, decimals, last_seq })
+}
+
+/// Why nothing was read of the ledger or the catalogue.
+fn unreadable(what: &str, error: &StoreError) -> Problem {
+    let code = match matches!(error, StoreError::TooManyRead) {
+        true => Code::Overloaded,
+        false => Code::StorageUnavailable,
+    };
+    Problem::new(code, format!("the {what} cannot be read: {error}; send it again later"))
 }
 
 fn status(state: &CommittedState, reasons: &Arc<[String]>) -> GatewayStatus {

@@ -1,5 +1,6 @@
 //! Reservations, for people: the open ones, and what became of one.
 
+use super::unreadable;
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::limits::{RESERVATION_PAGE_LINES_MAX, STOCK_SCAN_MAX};
@@ -11,6 +12,10 @@ use crate::stock::{
 use crate::store::LedgerReader;
 use crate::terminal::request::ReservationsQuery;
 use crate::terminal::response::{Reservation, ReservationEnd, ReservationPage};
+
+/// What it costs to read the record of a request from the ledger, counted in SKUs looked at: a row or
+/// two are decoded, with their checks.
+const RECORD_VISITS: usize = 50;
 
 /// A page of the open reservations. It ends early if they have many lines.
 pub(super) async fn page(
@@ -111,10 +116,12 @@ pub(super) async fn one(
     ledger: &LedgerReader,
     intake: &Intake,
     id: RequestId,
+    client: &ConnectionPermit,
 ) -> Result<Reservation, Problem> {
     let now = Clocks::of(state);
     let open = held(&state.stock(), &id, &now);
     if let Some((reservation, hold_deadline_ms)) = open {
+        client.spend_walk(1 + reservation.lines.len());
         return Ok(match hold_deadline_ms > now.running_ms {
             true => reservation,
             false => Reservation {
@@ -124,12 +131,16 @@ pub(super) async fn one(
             },
         });
     }
-    let record = intake.find_request(id.clone()).await?;
+    client.spend_walk(RECORD_VISITS);
+    let lookup = intake.find_request(id.clone()).await?;
+    let record = ledger.find_request(lookup).await.map_err(|error| unreadable("ledger", &error))?;
     let made = record.as_ref().and_then(|record| Some(record.outcome.as_ref().ok()?.seq));
     let found = record.and_then(|record| ended(&id, record, &state.stock()));
     let found = found.ok_or_else(|| {
         Problem::new(Code::UnknownReservation, format!("there is no reservation {id}"))
     })?;
+    // Its row of the ledger, and the one in which it was made, have an entry for each line.
+    client.spend_walk(2 * found.lines.len());
     Ok(Reservation { actor: actor_of(ledger, made, &id).await, ..found })
 }
 
@@ -180,8 +191,52 @@ fn ended(id: &RequestId, record: RequestRecord, stock: &Stock) -> Option<Reserva
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::mpsc;
+
     use super::*;
-    use crate::stock::{Quantity, Sku};
+    use crate::clock;
+    use crate::engine::intake::{ReplyTo, WriterRules};
+    use crate::engine::sync_status::LinkState;
+    use crate::engine::writer::Writer;
+    use crate::stock::{Action, Command, Quantity, Sku};
+    use crate::store::Store;
+
+    #[test]
+    fn what_is_read_of_a_reservation_is_counted_for_the_client() {
+        const LINES: usize = 40;
+        let directory = tempfile::tempdir().unwrap();
+        let (store, opened) = Store::open(directory.path(), "site", "gateway").unwrap();
+        let saved = opened.progress;
+        let state = Arc::new(CommittedState::new(opened, None, LinkState::Disabled));
+        let rules = WriterRules { reservation_ttl_s: 900, retention_ms: u64::MAX };
+        let (writer, intake) = Writer::new(store, Arc::clone(&state), Arc::default(), rules, saved);
+        let running = std::thread::spawn(|| writer.run());
+        let ledger = LedgerReader::open(directory.path()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let decide = |id: RequestId, action| {
+            let (answers, mut replies) = mpsc::channel(1);
+            let command = Command::chosen(id, action);
+            intake.submit(command, ReplyTo { tag: 0, answers }, 0).unwrap();
+            let reply = replies.blocking_recv().unwrap().remove(0);
+            assert!(reply.answer.unwrap().unwrap().outcome.is_ok());
+        };
+        let visited = || {
+            let client = ConnectionPermit::of_nobody();
+            let found = one(&state, &ledger, &intake, id(2), &client);
+            assert_eq!(runtime.block_on(found).unwrap().lines.len(), LINES);
+            client.visited()
+        };
+        let lines: Vec<_> = (0..LINES as u64).flat_map(|n| hold(n).lines).collect();
+        decide(id(1), Action::Restock { order_id: None, lines: lines.clone() });
+        decide(id(2), Action::Reserve { order_id: None, lines, ttl_s: None });
+        assert_eq!(visited(), 1 + LINES);
+        decide(id(3), Action::Release { reservation: id(2) });
+        assert_eq!(visited(), RECORD_VISITS + 2 * LINES);
+        assert!(intake.stop(clock::instant()));
+        running.join().unwrap();
+    }
 
     #[test]
     fn a_page_of_one_sku_or_order_looks_at_no_other_reservation() {

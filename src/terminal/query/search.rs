@@ -148,7 +148,8 @@ impl Found {
         let stock = state.stock();
         let item = |sku: Sku| {
             let item = stock.item(sku.as_str())?;
-            Some(stock.listed(sku, item))
+            // The text of one that the catalogue lists no more is still there.
+            Some(stock.listed(sku, item)).filter(|item| !item.hidden)
         };
         let items: Vec<ListedItem> = skus.into_iter().filter_map(item).collect();
         ItemPage { items, next }

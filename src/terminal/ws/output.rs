@@ -101,7 +101,9 @@ impl Session {
     /// the stock is searched next.
     pub(super) async fn send_feed_events(&mut self) -> Result<(), SessionEnd> {
         let format = self.client.format;
-        let events = self.subscription.as_mut().and_then(|terminal| terminal.feed_events(format));
+        let state = &self.context.state;
+        let subscription = self.subscription.as_mut();
+        let events = subscription.and_then(|terminal| terminal.feed_events(state, format));
         self.has_to_search = events.is_none();
         self.send(events.into_iter().flatten()).await
     }
@@ -110,6 +112,12 @@ impl Session {
     pub(super) async fn send_sync_event(&mut self) -> Result<(), SessionEnd> {
         let event = self.sync_events.borrow_and_update().frame(self.client.format);
         self.send([event]).await
+    }
+
+    /// Sends the state of the hub link as it is now: the newest sync event may be older.
+    pub(super) async fn send_sync_status(&mut self) -> Result<(), SessionEnd> {
+        self.sync_events.mark_unchanged();
+        self.send([self.client.format.sync_event(&self.context.state.sync_status())]).await
     }
 
     /// Sends a ping, unless one waits for its pong: a terminal that wakes up after its connection

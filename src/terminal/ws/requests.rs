@@ -105,14 +105,18 @@ impl Session {
             Ok(request) => self.result_of(request).await,
             Err(invalid) => Err(self.visible_problem(invalid)),
         };
-        let result = match result {
-            Ok(result) => result,
+        let frame = result.and_then(|result| {
+            let frame = self.client.format.result(id, &result, &self.context.state.origin);
+            self.context.access.outgoing().hold(frame)
+        });
+        let frame = match frame {
+            Ok(frame) => frame,
             Err(problem) => return self.send_error(Some(id), &problem).await,
         };
-        self.send([self.client.format.result(id, &result, &self.context.state.origin)]).await?;
+        self.send([frame]).await?;
         if subscribes {
             self.has_to_search = true;
-            self.send_sync_event().await?;
+            self.send_sync_status().await?;
         }
         Ok(())
     }
@@ -128,7 +132,7 @@ impl Session {
             SessionRequest::Subscribe(request) => {
                 may_read?;
                 self.client.permit.walk_ready().await;
-                Ok(self.subscribe(request))
+                self.subscribe(request)
             }
             SessionRequest::Unsubscribe => {
                 may_read?;
@@ -150,14 +154,14 @@ impl Session {
         Ok(RequestResult::Role { role, name })
     }
 
-    fn subscribe(&mut self, request: SubscribeRequest) -> RequestResult {
+    fn subscribe(&mut self, request: SubscribeRequest) -> Result<RequestResult, Problem> {
         let state = &self.context.state;
         // The feed has every change from here on; what changed before is searched for.
         let feed = self.context.feeds.subscribe();
         self.client.permit.spend_walk(request.filter.named_count() + 1);
-        let subscription = Subscription::new(request, state.stock().seq(), feed);
+        let subscription = Subscription::new(request, state, feed)?;
         let matched = subscription.matched(state);
         self.subscription = Some(subscription);
-        RequestResult::Matched(matched)
+        Ok(RequestResult::Matched(matched))
     }
 }

@@ -57,11 +57,14 @@ fn queries() -> Vec<Asked> {
 
 fn movements() -> Vec<Asked> {
     let to = |id: &str| json!({"request_id": id, "site": "wh-01", "gateway": "gw-01", "sku": "A", "quantity": 1});
+    let back = json!({"from": EPOCH, "to": EPOCH});
     vec![
         asked("POST", "/api/receipts", Some(one("m1", "A", 5)), 200),
         asked("POST", "/api/deduct", Some(one("m2", "A", 1)), 200),
         asked("POST", "/api/grants", Some(to("m3")), 404),
         asked("POST", "/api/recalls", Some(to("m4")), 404),
+        asked("POST", "/api/gateways/wh-01/gw-01/bring-back", Some(back), 404),
+        asked("POST", "/api/gateways/wh-01/gw-01/reopen", Some(json!({"epoch": EPOCH})), 404),
     ]
 }
 
@@ -195,7 +198,7 @@ fn a_configured_origin_gets_cross_origin_answers_and_others_none() {
     assert_eq!(answer.header("access-control-allow-origin"), Some(SHOP));
     assert_eq!(answer.header("access-control-allow-methods"), Some("POST"));
     let headers = answer.header("access-control-allow-headers").unwrap();
-    for name in ["authorization", "content-type", "idempotency-key"] {
+    for name in ["authorization", "content-type", "idempotency-key", "last-event-id"] {
         assert!(headers.contains(name), "{headers}");
     }
     let foreign = asks("https://evil.example", "/api/receipts");

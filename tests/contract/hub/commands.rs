@@ -47,6 +47,18 @@ fn a_backup_of_a_running_hub_is_restored_and_the_old_books_are_kept() {
     assert_eq!(units, 15, "with what the log held");
 }
 
+/// People copy the file that the configuration names, after a stop.
+#[test]
+fn the_file_of_a_hub_that_has_stopped_is_whole_without_its_log() {
+    let mut hub = stocked();
+    assert_eq!(hub.terminate(), Some(0));
+    let copy = hub.dir().join("copy.db");
+    fs::copy(hub.database(), &copy).unwrap();
+    let books = Connection::open(&copy).unwrap();
+    let units: i64 = books.query_row("SELECT unallotted FROM pool", [], |row| row.get(0)).unwrap();
+    assert_eq!(units, 10);
+}
+
 #[test]
 fn a_backup_overwrites_nothing_and_needs_books() {
     let hub = stocked();
@@ -61,6 +73,19 @@ fn a_backup_overwrites_nothing_and_needs_books() {
     assert!(refused.stderr.contains("there are no books at"), "{refused:?}");
     assert!(!none.dir().join("copy.db").exists() && !none.database().exists());
     assert!(!hub.log().contains("a copy of them as they were is kept"), "{}", hub.log());
+}
+
+/// It would not hear of what the other one books.
+#[test]
+fn a_second_hub_does_not_start_on_books_in_sqlite() {
+    let hub = stocked();
+    let store = format!("sqlite:{}", hub.database().display());
+    let refused = run_to_end(&mut Hub::prepare_on(&store, "").command());
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    for words in ["a hub runs on the books", "hub.db", "PostgreSQL"] {
+        assert!(refused.stderr.contains(words), "{words}: {refused:?}");
+    }
+    assert_eq!(receive(&hub, "more", 1)["lines"][0]["unallotted"], 11);
 }
 
 #[test]

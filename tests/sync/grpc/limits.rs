@@ -40,7 +40,8 @@ fn raw(client: &Client, port: u16, path: &str, message: &[u8], timeout: &str) ->
         let (response, mut body) = sender.send_request(request.body(()).unwrap(), false).unwrap();
         let length = u32::try_from(message.len()).unwrap();
         let framed = [&[0], &length.to_be_bytes()[..], message].concat();
-        body.send_data(Bytes::from(framed), true).unwrap();
+        // A call that is not started is answered, and its stream closed, before its message.
+        let _ = body.send_data(Bytes::from(framed), true);
         let (head, mut body) = response.await.unwrap().into_parts();
         let streams = sender.current_max_send_streams();
         let answered = body.data().await.is_some();
@@ -80,10 +81,31 @@ fn a_call_ends_when_the_time_of_its_client_is_over() {
     let code = short.deduct(order("o2")).unwrap_err().code();
     // tonic's client ends a call whose time is over itself, as cancelled.
     assert!(matches!(code, Code::DeadlineExceeded | Code::Cancelled), "{code}");
+    // Their time is over with that of their clients, though they may have waited for longer.
+    until("they are decided", || {
+        let refused = ["o1", "o2"].map(|id| client.deduct(order(id)));
+        refused.iter().all(|it| it.as_ref().is_err_and(|it| it.code() == Code::FailedPrecondition))
+    });
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     gateway.signal("CONT");
-    client.deduct(order("o1")).unwrap();
-    client.deduct(order("o2")).unwrap();
-    assert_eq!(hub.stock("A")["total"], 3);
+    // Until then nothing is asked of a gateway that has not answered in time.
+    until("what was recalled is in the pool", || hub.stock("A")["unallotted"] != 0);
+    client.deduct(order("o3")).unwrap();
+    assert_eq!(hub.stock("A")["total"], 4);
+}
+
+#[test]
+fn a_call_whose_time_is_over_before_it_begins_changes_nothing() {
+    let (hub, port) = hub_with_grpc("");
+    let client = Client::new(port);
+    client.receive_one("po", "A", 10);
+    for timeout in ["0n", "1n"] {
+        let message = sale("A", 1, timeout).encode_to_vec();
+        let answer = raw(&client, port, DEDUCT, &message, timeout);
+        assert_eq!(answer.status, "4", "DEADLINE_EXCEEDED: {}", answer.message);
+        assert!(answer.message.contains("nothing%20was%20applied"), "{}", answer.message);
+    }
+    assert_eq!(hub.stock("A")["total"], 10);
 }
 
 #[test]

@@ -107,6 +107,25 @@ fn a_request_id_is_decided_once_whether_over_http_or_grpc() {
     }
 }
 
+/// The smallest units that a client of gRPC gives are no whole units.
+#[test]
+fn a_refusal_of_smallest_units_is_repeated_with_the_figures_that_it_had() {
+    let (hub, port) = hub_with_grpc("");
+    let client = Client::new(port);
+    let catalogue = "sku,name,barcodes,unit,decimals\nK,Coffee,,kg,3\n";
+    assert_eq!(hub.http().send("PUT", "/api/catalogue", Some(catalogue.as_bytes())).status, 200);
+    for (id, from) in [("o1", ""), ("o2", "anywhere")] {
+        let from = from.to_owned();
+        let request = DeductRequest { from, wait_ms: Some(0), ..sale("K", 2_500, id) };
+        for replayed in ["false", "true"] {
+            let refused = client.deduct(request.clone()).unwrap_err();
+            let info = refused.get_details_error_info().unwrap();
+            let fields = ["requested", "available", "replayed"].map(|name| &*info.metadata[name]);
+            assert_eq!(fields, ["2.5", "0", replayed], "{id}: {}", refused.message());
+        }
+    }
+}
+
 #[test]
 fn reservations_are_made_listed_extended_committed_and_released() {
     let (hub, port) = hub_with_grpc("");
@@ -259,7 +278,7 @@ fn what_is_wrong_with_a_request_is_said_by_field_and_nothing_is_booked() {
             "lines: give either",
         ),
         (with_lines(vec![units_of("A", 0)]), "units: must be at least 1"),
-        (with_lines(vec![units_of("", 1)]), "lines: sku: "),
+        (with_lines(vec![units_of("", 1)]), "lines[0].sku: "),
         (with_lines(vec![super::proto::Line { amount: None, ..units_of("A", 1) }]), "neither"),
         (with_lines(vec![units_of("A", 1_000_000_001)]), "quantity: SKU A"),
     ] {

@@ -1,6 +1,6 @@
-//! Sales from anywhere: any unit of the company that can be had now. What the pool lacks is recalled
-//! from gateways that are online, and the sale is decided as soon as all of its units are in the
-//! pool, or once its time is over: all lines or none.
+//! Sales and reservations from anywhere: any unit of the company that can be had now. What the pool
+//! lacks is recalled from gateways that are online, and the order is decided as soon as all of its units
+//! are in the pool, or once its time is over: all lines or none.
 //!
 //! Nothing is set apart for an open order, except that no policy grants what it waits for. A unit is
 //! sold by the same rule as any other of the pool, so none is promised twice; a gateway gives what
@@ -18,11 +18,11 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub(super) use self::open_order::Asked;
-pub use self::open_order::{OpenOrder, StoredOrder};
+pub use self::open_order::{OpenOrder, Purpose};
 pub use self::plan::Spare;
 use self::plan::{Plan, plan};
 use super::books::Books;
-use super::central::{CentralDecision, OPEN_SALE, Rejection, applied_order, decision};
+use super::central::{CentralDecision, Rejection, applied_order, decision, maker};
 use super::central_request::CentralRequest;
 use super::orders::{self, Ordered};
 use super::records::{Book, DecidedRequest, Elsewhere, hub_request_id};
@@ -30,19 +30,22 @@ use super::transfer::issue;
 use crate::limits::OPEN_ORDERS_MAX;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{
-    Cause, Command, Decided, Direction, Line, OptionalTrace, OrderId, Refusal, RequestId, Sku,
-    totals,
+    Cause, Command, Decided, Direction, Line, OptionalTrace, OrderId, Refusal, RequestId,
+    RequestRecord, Sku, totals,
 };
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnywhereSale {
+    pub purpose: Purpose,
     pub order_id: Option<OrderId>,
     pub lines: Vec<Line>,
     /// Sites, or `site/gateway`, the most preferred first.
     pub prefer: Vec<String>,
-    /// How long it may take.
+    /// How long it may take by the request.
     pub wait_ms: u32,
+    /// How long it may take: less, if its client does not wait so long.
+    pub time_ms: u32,
 }
 
 /// How far a sale is.
@@ -78,17 +81,19 @@ pub fn sell<B: Books>(
     let first = known.is_none();
     let order = match known {
         Some(order) if order.fingerprint() == fingerprint => order,
-        Some(_) => return Ok(Err(Rejection::Conflict(OPEN_SALE.into()))),
+        Some(order) => return Ok(Err(Rejection::Conflict(order.request().operation().into()))),
         None if books.open_order_count()? >= OPEN_ORDERS_MAX => {
             return Ok(Err(Rejection::TooManyOpen));
         }
         None => OpenOrder {
+            purpose: sale.purpose,
             order_id: sale.order_id.clone(),
             lines: sale.lines.clone(),
             prefer: sale.prefer.clone(),
             wait_ms: sale.wait_ms,
+            time_ms: sale.time_ms,
             cause: cause.clone(),
-            deadline_ms: books.now_ms().saturating_add(i64::from(sale.wait_ms)),
+            deadline_ms: books.steady_ms().saturating_add(i64::from(sale.time_ms)),
             asked: Vec::new(),
         },
     };
@@ -99,6 +104,20 @@ pub fn sell<B: Books>(
         }
         decided @ Progress::Decided(_) => decided,
     }))
+}
+
+/// Whether exactly this sale was refused before its SKU had any units; see [`super::was_refused`].
+///
+/// # Errors
+/// If the books database fails.
+pub fn sale_was_refused<B: Books>(
+    books: &mut B,
+    request_id: &RequestId,
+    sale: &AnywhereSale,
+    cause: &Cause,
+) -> Result<bool, B::Error> {
+    let decided = books.decided_request(request_id)?.filter(DecidedRequest::had_no_stock);
+    Ok(decided.is_some_and(|decided| decided.fingerprint == fingerprint(sale, cause)))
 }
 
 /// Goes on with those of the open orders that wait for one of these SKUs. Returns the gateways with
@@ -165,29 +184,40 @@ fn advance<B: Books>(
     };
     let Ordered { decided, record, gateways } = match orders::order(books, &command)? {
         Ok(ordered) => ordered,
-        Err(undecided) => return Ok(Err(Rejection::Undecided(undecided))),
+        Err(undecided) => {
+            if !is_new && books.steady_ms() >= order.deadline_ms {
+                books.save_open_order(id, None)?;
+            }
+            return Ok(Err(Rejection::Undecided(undecided)));
+        }
     };
     let Decided { outcome, .. } = decided;
     let heard = hear(books, &mut order)?;
     let (outcome, elsewhere) = match outcome {
         Ok(applied) => (Ok(applied_order(books, &applied.lines)?), None),
-        Err(Refusal::InsufficientStock { sku, requested, available }) => {
+        Err(refusal @ Refusal::InsufficientStock { .. }) => {
             let mut spares = spares(books, &order)?;
             if let Some(plan) = next_step(books, &order, &mut spares)? {
                 let is_changed = is_new || heard || !plan.recalls.is_empty();
                 return ask(books, id, order, plan, is_changed).map(Ok);
             }
-            let elsewhere = elsewhere(spares.get(&sku));
-            (Err(Refusal::InsufficientStock { sku, requested, available }), Some(elsewhere))
+            let refusal = out_of_reach(books, &order, &spares)?.unwrap_or(refusal);
+            let of = refusal.sku().and_then(|sku| spares.get(sku));
+            (Err(refusal), Some(elsewhere(of)))
         }
         Err(refusal) => (Err(refusal), None),
     };
+    let record = record.map(|record| match &outcome {
+        Ok(_) => record,
+        Err(refusal) => RequestRecord { outcome: Err(refusal.clone()), ..record },
+    });
     let (operation, fingerprint) = (request.operation().into(), order.fingerprint());
-    let known = DecidedRequest { fingerprint, operation, outcome, record, elsewhere };
+    let maker = maker(&command);
+    let known = DecidedRequest { fingerprint, operation, outcome, record, elsewhere, maker };
     books.save_request(id, &known)?;
     books.save_open_order(id, None)?;
     for asked in order.asked.iter().filter(|asked| asked.is_open()) {
-        if order.is_late(asked, books.now_ms()) {
+        if order.is_missed(asked, books.steady_ms()) {
             books.note_recall(&asked.gateway, false);
         }
     }
@@ -228,7 +258,7 @@ fn next_step<B: Books>(
     order: &OpenOrder,
     spares: &mut BTreeMap<Sku, Vec<Spare>>,
 ) -> Result<Option<Plan>, B::Error> {
-    let now_ms = books.now_ms();
+    let now_ms = books.steady_ms();
     if now_ms >= order.deadline_ms {
         return Ok(None);
     }
@@ -271,7 +301,7 @@ fn ask<B: Books>(
     plan: Plan,
     is_changed: bool,
 ) -> Result<Progress, B::Error> {
-    let now_ms = books.now_ms();
+    let now_ms = books.steady_ms();
     let mut gateways = Vec::new();
     for (gateway, lines) in plan.recalls {
         let Some(mut book) = books.books(&gateway)?.pop().filter(|book| book.is_open()) else {
@@ -293,6 +323,24 @@ fn ask<B: Books>(
         books.save_open_order(id, Some(&order))?;
     }
     Ok(Progress::Waiting { until_ms: order.next_ms(now_ms), gateways, is_new: false })
+}
+
+/// The refusal that names the first SKU of which pool and gateways that are online have too little;
+/// `None` if they have enough of each.
+fn out_of_reach<B: Books>(
+    books: &mut B,
+    order: &OpenOrder,
+    spares: &BTreeMap<Sku, Vec<Spare>>,
+) -> Result<Option<Refusal>, B::Error> {
+    for Line { sku, quantity, .. } in &*totals(&order.lines) {
+        let available = books.pool(sku)?.available().max(0);
+        let reachable = elsewhere(spares.get(sku)).online.saturating_add(available);
+        if reachable < quantity.units() {
+            let (sku, requested) = (sku.clone(), quantity.units().unsigned_abs());
+            return Ok(Some(Refusal::InsufficientStock { sku, requested, available }));
+        }
+    }
+    Ok(None)
 }
 
 fn elsewhere(spares: Option<&Vec<Spare>>) -> Elsewhere {
@@ -328,31 +376,36 @@ fn fingerprint(sale: &AnywhereSale, cause: &Cause) -> u64 {
     }
     let mut lines: Vec<_> = sale.lines.iter().map(|line| (line, &line.trace)).collect();
     lines.sort_by_key(|(line, trace)| (line.sku.clone(), (*trace).clone()));
-    let AnywhereSale { order_id, prefer, wait_ms, .. } = sale;
+    let AnywhereSale { purpose, order_id, prefer, wait_ms, .. } = sale;
     let reason = cause.reason.as_ref().map(|reason| reason.as_str());
     let said = Said { from: "anywhere", order_id, lines, prefer, wait_ms: *wait_ms, reason };
-    xxh3_64(&postcard::to_stdvec(&said).expect("plain data always serializes"))
+    let said = postcard::to_stdvec(&said);
+    let said = match purpose {
+        Purpose::Sale => said,
+        Purpose::Reservation { .. } => said.and_then(|said| postcard::to_extend(purpose, said)),
+    };
+    xxh3_64(&said.expect("plain data always serializes"))
 }
 
 impl AnywhereSale {
     fn request(&self) -> CentralRequest {
-        CentralRequest::Deduct { order_id: self.order_id.clone(), lines: self.lines.clone() }
+        self.purpose.request(self.order_id.clone(), self.lines.clone())
     }
 }
 
 impl OpenOrder {
     fn fingerprint(&self) -> u64 {
-        let Self { order_id, lines, prefer, wait_ms, cause, .. } = self.clone();
-        fingerprint(&AnywhereSale { order_id, lines, prefer, wait_ms }, &cause)
+        let Self { purpose, order_id, lines, prefer, wait_ms, time_ms, cause, .. } = self.clone();
+        fingerprint(&AnywhereSale { purpose, order_id, lines, prefer, wait_ms, time_ms }, &cause)
     }
 
-    fn request(&self) -> CentralRequest {
-        CentralRequest::Deduct { order_id: self.order_id.clone(), lines: self.lines.clone() }
+    pub(super) fn request(&self) -> CentralRequest {
+        self.purpose.request(self.order_id.clone(), self.lines.clone())
     }
 
     fn command(&self, id: &RequestId) -> Command {
         let command = self.request().command(id, &self.cause);
-        command.expect("a sale is an order")
+        command.expect("sales and reservations are orders")
     }
 }
 

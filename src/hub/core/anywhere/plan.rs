@@ -23,10 +23,14 @@ pub(super) struct Plan {
     pub(super) may_suffice: bool,
 }
 
+/// How often an order asks a gateway for a SKU: again if others gave less than they had, which it may
+/// do itself.
+const ASKED_MAX: usize = 4;
+
 /// Plans the recalls of an order. `lacking` is what the pool lacks of each SKU; `spares` are the
-/// gateways that have some. Each gateway is asked once for a SKU. What it was asked for counts as on
-/// its way until it is late; then others are asked as well, so at most twice as much is asked for as
-/// is needed.
+/// gateways that have some. What a gateway was asked for counts as on its way until it is late, or the
+/// gateway is offline; then others are asked as well, so at most twice as much is asked for as is
+/// needed. A gateway that is late is not asked again.
 pub(super) fn plan(
     order: &OpenOrder,
     lacking: &[(Sku, i64)],
@@ -36,23 +40,28 @@ pub(super) fn plan(
 ) -> Plan {
     let mut plan = Plan { may_suffice: true, ..Plan::default() };
     for (sku, lacking) in lacking {
-        let open = order.asked.iter().filter(|asked| asked.is_open());
+        let found = spares.get(sku).map(Vec::as_slice).unwrap_or_default();
+        let is_gone = |of: &GatewayId| found.iter().any(|one| one.gateway == *of && !one.online);
+        let is_late = |asked: &Asked| order.is_late(asked, now_ms) || is_gone(&asked.gateway);
         let (mut on_its_way, mut late) = (0, 0);
-        for asked in open {
+        for asked in order.asked.iter().filter(|asked| asked.is_open()) {
             let units = asked.units_of(sku);
-            if order.is_late(asked, now_ms) { late += units } else { on_its_way += units }
+            if is_late(asked) { late += units } else { on_its_way += units }
         }
         let mut needed = (lacking - on_its_way).max(0);
         let mut may_ask = (2 * lacking - on_its_way - late).max(0);
-        let found = spares.get(sku).map(Vec::as_slice).unwrap_or_default();
         for spare in in_order(order, found) {
-            let units = spare.units.min(needed).min(may_ask);
-            let is_asked = order.asked.iter().any(|asked| asked.has(&spare.gateway, sku));
+            let of_it: Vec<&Asked> =
+                order.asked.iter().filter(|asked| asked.has(&spare.gateway, sku)).collect();
+            let open = of_it.iter().copied().filter(|asked| asked.is_open());
+            let is_asked = of_it.len() >= ASKED_MAX || open.clone().any(is_late);
             if !spare.online || is_asked || left_out.contains(&spare.gateway) {
                 continue;
             }
+            let asked_for: i64 = open.map(|asked| asked.units_of(sku)).sum();
+            let units = spare.units.saturating_sub(asked_for).min(needed).min(may_ask);
             let Some(quantity) = u64::try_from(units).ok().and_then(Quantity::of_sum) else {
-                break;
+                continue;
             };
             let lines = plan.recalls.entry(spare.gateway.clone()).or_default();
             lines.push(Line::new(sku.clone(), quantity));
@@ -117,6 +126,32 @@ mod tests {
         assert_eq!(planned(&order(&["wh/a", "wh"]), 4, &spares, 0), ("a 2, b 2".into(), true));
         spares[1].online = false;
         assert_eq!(planned(&order(&[]), 4, &spares, 0), ("a 1, c 3".into(), true));
+    }
+
+    #[test]
+    fn a_gateway_is_asked_for_more_if_another_one_gave_less() {
+        let mut order = order(&["wh/a"]);
+        order.asked.extend([asked("a", 10, 0), asked("b", 20, 0)]);
+        order.asked[0].answered = true;
+        let spares = [spare("b", 100)];
+        assert_eq!(
+            planned(&order, 25, &spares, 1),
+            ("b 5".into(), true),
+            "of 80 that it has still"
+        );
+        assert_eq!(planned(&order, 101, &spares, 1), ("b 80".into(), false));
+        let twice = ASKED_MAX - 1;
+        order.asked.extend((0..twice).map(|_| Asked { answered: true, ..asked("b", 1, 0) }));
+        assert_eq!(planned(&order, 25, &spares, 1), (String::new(), false), "often enough");
+    }
+
+    #[test]
+    fn what_was_asked_of_a_gateway_that_is_offline_is_asked_of_others_at_once() {
+        let mut order = order(&[]);
+        order.asked.push(asked("b", 4, 0));
+        let mut spares = [spare("a", 3), spare("b", 9)];
+        spares[1].online = false;
+        assert_eq!(planned(&order, 4, &spares, 1), ("a 3".into(), true), "the rest may come yet");
     }
 
     #[test]

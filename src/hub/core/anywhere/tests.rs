@@ -1,6 +1,6 @@
 //! Orders for the tests of the plan.
 
-use super::{Asked, OpenOrder};
+use super::{Asked, OpenOrder, Purpose};
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Cause, Line, Quantity, RequestId, Sku};
 
@@ -15,10 +15,12 @@ pub(super) fn gateway(name: &str) -> GatewayId {
 /// An order for SKU A with these preferences, whose recalls are late after 300 ms.
 pub(super) fn order(prefer: &[&str]) -> OpenOrder {
     OpenOrder {
+        purpose: Purpose::Sale,
         order_id: None,
         lines: vec![line(4)],
         prefer: prefer.iter().map(|&name| name.to_owned()).collect(),
         wait_ms: 900,
+        time_ms: 900,
         cause: Cause::default(),
         deadline_ms: 900,
         asked: Vec::new(),

@@ -10,10 +10,11 @@ mod record;
 use std::cell::RefCell;
 
 pub use self::record::{StoredHold, StoredRecord};
+use super::booking::{self, TooMuch};
 use super::books::Books;
 use super::movement::Movement;
+use super::policy;
 use super::records::DecidedRequest;
-use super::{booking, policy};
 use crate::clock::Now;
 use crate::limits::HUB_RESERVATION_TTL_S;
 use crate::protocol::topic::GatewayId;
@@ -52,8 +53,8 @@ pub(super) fn order<B: Books>(
         Ok(decided) => decided,
         Err(undecided) => return Ok(Err(undecided)),
     };
-    let (record, gateways) = book(books, draft.finish(), Some(&command.request_id))?;
-    Ok(Ok(Ordered { decided, record, gateways }))
+    let booked = book(books, draft.finish(), Some(&command.request_id))?;
+    Ok(booked.map(|(record, gateways)| Ordered { decided, record, gateways }))
 }
 
 /// Ends reservations whose time is over. Those that are not due, or have ended, stay as they are.
@@ -68,7 +69,8 @@ pub fn expire<B: Books>(books: &mut B, ids: &[RequestId]) -> Result<Vec<GatewayI
     let stock = stock(books, &skus)?.with_holds(holds);
     let mut draft = Draft::new(&stock, now(books), HUB_RESERVATION_TTL_S);
     draft.expire_due(&Records::of(books, None), usize::MAX)?;
-    Ok(book(books, draft.finish(), None)?.1)
+    // What ends changes only what is reserved, and lowers it.
+    Ok(book(books, draft.finish(), None)?.map_or_else(|_| Vec::new(), |(_, gateways)| gateways))
 }
 
 /// The open reservations, if the order is a further one. They are counted for nothing else.
@@ -77,10 +79,9 @@ fn others<B: Books>(books: &mut B, command: &Command) -> Result<Reserved, B::Err
     if is_further { books.reserved() } else { Ok(Reserved::default()) }
 }
 
-/// The time by the wall clock: several workers, and the next start, have no other one in common.
 fn now<B: Books>(books: &B) -> Now {
-    let wall_ms = books.now_ms();
-    Now { wall_ms, running_ms: wall_ms.unsigned_abs(), trusted: true }
+    let running_ms = books.steady_ms().unsigned_abs();
+    Now { wall_ms: books.now_ms(), running_ms, trusted: true }
 }
 
 /// The SKUs whose pools an order may change.
@@ -157,15 +158,20 @@ impl<B: Books> RequestRecords for Records<'_, B> {
     }
 }
 
+/// A request's own record, and the gateways with new transfers.
+type Booked = (Option<RequestRecord>, Vec<GatewayId>);
+
 /// Books what a draft has changed, except the record of the request `own`, which is returned with
 /// the gateways that have new transfers.
 fn book<B: Books>(
     books: &mut B,
     changes: Changes,
     own: Option<&RequestId>,
-) -> Result<(Option<RequestRecord>, Vec<GatewayId>), B::Error> {
+) -> Result<Result<Booked, Undecided>, B::Error> {
     let movements = changes.entries.iter().map(|posted| Movement::of_entry(&posted.entry));
-    booking::book(books, &movements.collect::<Vec<_>>())?;
+    if let Err(TooMuch(sku)) = booking::book(books, &movements.collect::<Vec<_>>())? {
+        return Ok(Err(Undecided::StockTooLarge { sku }));
+    }
     for (id, hold) in &changes.holds {
         books.save_reservation(id, hold.as_ref())?;
     }
@@ -182,5 +188,5 @@ fn book<B: Books>(
     let entries = changes.entries.iter().map(|posted| &posted.entry);
     let given = entries.filter(|entry| entry.change > entry.reserved_change);
     let skus: Vec<Sku> = given.map(|entry| entry.sku.clone()).collect();
-    Ok((own_record, policy::serve_all(books, &skus)?))
+    Ok(Ok((own_record, policy::serve_all(books, &skus)?)))
 }

@@ -3,15 +3,23 @@
 use super::test_hub::{TestHub, gateway_id, lines, sku};
 use super::whole_units::in_conflict;
 use crate::hub::core::*;
+use crate::protocol::frame::Frame;
+use crate::protocol::wire::Version;
 use crate::stock::{Cause, RequestId};
 
 fn id() -> RequestId {
     RequestId::parse("sale").unwrap()
 }
 
+/// Within a second.
+fn sale(purpose: Purpose, units: u64) -> AnywhereSale {
+    let (order_id, lines, prefer) = (None, lines(units), vec![]);
+    AnywhereSale { purpose, order_id, lines, prefer, wait_ms: 1_000, time_ms: 1_000 }
+}
+
 /// Asks for units within a second; whether the sale waits for gateways.
 fn waits(hub: &mut TestHub, units: u64) -> bool {
-    let sale = AnywhereSale { order_id: None, lines: lines(units), prefer: vec![], wait_ms: 1_000 };
+    let sale = sale(Purpose::Sale, units);
     let progress = hub.change(|books| sell(books, &id(), &sale, &Cause::default())).unwrap();
     matches!(progress, Progress::Waiting { .. })
 }
@@ -84,6 +92,41 @@ fn a_sale_is_decided_as_soon_as_a_receipt_brings_what_it_waits_for() {
     assert_eq!(decided.unwrap(), [id()]);
     assert_eq!(hub.places().0, 3);
     assert_eq!(hub.number("SELECT count(*) FROM open_order_line"), 0);
+}
+
+#[test]
+fn units_that_were_granted_to_a_gateway_just_before_are_recalled_from_it() {
+    let mut hub = TestHub::new();
+    let mut gateway = hub.stocked("gw", 1);
+    hub.db("UPDATE book SET online = 1");
+    hub.receive("in", 10);
+    hub.grant("g", 10).unwrap().outcome.unwrap();
+    assert!(waits(&mut hub, 11), "it takes the grant before the recall");
+    hub.deliver(&mut gateway);
+    hub.handle(&gateway.gateway, &gateway.taken_report());
+    assert_eq!(hub.number("SELECT count(*) FROM open_order"), 0);
+    assert_eq!(hub.places(), (0, 0, 0), "all of it is sold");
+}
+
+#[test]
+fn a_late_answer_and_the_return_of_a_gateway_are_noted() {
+    let mut hub = TestHub::new();
+    let mut gateway = hub.stocked("gw", 5);
+    hub.db("UPDATE book SET online = 1");
+    assert!(waits(&mut hub, 4));
+    hub.change(|books| books.save_open_order(&id(), None));
+    let sent = hub.sent(1);
+    let [Frame::Transfers(sent)] = &sent[..] else { panic!("{sent:?}") };
+    sent.transfers.iter().for_each(|transfer| gateway.take(transfer));
+    let noted = hub.change(|books| {
+        handle_frame(books, &gateway.gateway, &gateway.frame(1), Version::V1, 0)?;
+        let answered = books.take_recalls();
+        for online in [true, false, true] {
+            record_online(books, &gateway.gateway, online, true, 0)?;
+        }
+        Ok([answered, books.take_recalls()])
+    });
+    assert_eq!(noted, [vec![(gateway_id(), true)], vec![(gateway_id(), true)]]);
 }
 
 #[test]

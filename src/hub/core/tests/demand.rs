@@ -30,6 +30,37 @@ fn what_is_sold_is_counted_by_the_day_of_its_entry() {
 }
 
 #[test]
+fn a_rollback_lowers_what_it_undoes_and_no_other_figure() {
+    let mut hub = TestHub::new();
+    let mut gateway = Ledger::new(1);
+    hub.answer_to(&gateway.hello());
+    let figures = |hub: &mut TestHub| {
+        let names = ["received", "adjusted", "deducted", "difference"];
+        let reconciled = serde_json::to_value(hub.reconcile()).unwrap();
+        names.map(|name| reconciled["items"][0][name].as_i64().unwrap())
+    };
+    let entries = [
+        (("restock", 10), [10, 0, 0, 0], 0),
+        (("count", -3), [10, -3, 0, 0], 0),
+        (("count rollback", 3), [10, 0, 0, 0], 0),
+        (("count", 4), [10, 4, 0, 0], 0),
+        (("count rollback", -4), [10, 0, 0, 0], 0),
+        (("deduct", -5), [10, 0, 5, 0], 5),
+        (("rollback", 2), [10, 0, 3, 0], 3),
+        (("restock", 6), [16, 0, 3, 0], 3),
+        (("rollback", -6), [10, 0, 3, 0], 3),
+    ];
+    for (entry, after, sold) in entries {
+        let frame = gateway.post(&[entry]);
+        handle(&mut hub, &frame, 0);
+        assert_eq!(figures(&mut hub), after, "{entry:?}");
+        let demand = items(&mut hub);
+        let found: i64 = demand.iter().map(|day| day["sold"].as_i64().unwrap()).sum();
+        assert_eq!(found, sold, "{entry:?}");
+    }
+}
+
+#[test]
 fn refused_demand_is_cumulative_so_lost_late_and_repeated_frames_do_no_harm() {
     let mut hub = TestHub::new();
     let first = Ledger::new(1);
@@ -50,6 +81,14 @@ fn refused_demand_is_cumulative_so_lost_late_and_repeated_frames_do_no_harm() {
     assert_eq!(found[0]["day"], "2024-10-04");
     let counts = ["sold", "refused_lines", "refused_units"].map(|name| found[0][name].clone());
     assert_eq!(counts, [json!(0), json!(7), json!(70)], "a new database counts from 0 on");
+}
+
+#[test]
+fn what_a_database_in_whole_units_refuses_is_counted_in_the_unit_of_the_catalogue() {
+    let (mut hub, gateway) = super::whole_units::in_conflict();
+    handle(&mut hub, &refused(&gateway, TODAY, 2), TODAY * Day::MS);
+    let today = items(&mut hub).pop().unwrap();
+    assert_eq!((&today["refused_lines"], &today["refused_units"]), (&json!(2), &json!(20)));
 }
 
 fn refused(ledger: &Ledger, day: i64, lines: u64) -> Frame {

@@ -50,6 +50,25 @@ fn every_change_of_a_pool_is_an_entry_with_who_and_why() {
 }
 
 #[test]
+fn what_is_brought_back_from_transit_is_an_entry_too() {
+    let mut hub = TestHub::new();
+    let (mut old, mut new) = (Ledger::new(1), Ledger::new(2));
+    hub.answer_to(&old.hello());
+    hub.answer_to(&old.post(&[("restock", 4)]));
+    hub.receive("in", 6);
+    hub.grant("g", 6).unwrap().outcome.unwrap();
+    hub.retire(&old);
+    hub.answer_to(&new.hello());
+    hub.bring_back(&old, &new).unwrap();
+    assert_eq!(
+        told(&mut hub)[2..],
+        ["3 bring_back 0 -6 bring-back - - -", "4 bring_back 0 10 bring-back - - -"]
+    );
+    hub.deliver(&mut new);
+    assert_eq!(hub.places(), (0, 0, 10));
+}
+
+#[test]
 fn lines_of_several_lots_are_decided_by_their_sum() {
     let mut hub = TestHub::new();
     ask(&mut hub, "in", CentralRequest::Receive { order_id: None, lines: lots(&[("", 5)]) });

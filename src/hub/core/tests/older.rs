@@ -5,7 +5,7 @@ use super::test_hub::{Ledger, TestHub, lines, sku};
 use crate::hub::core::*;
 use crate::protocol::frame::{BooksId, Bound, Frame};
 use crate::protocol::wire::Version;
-use crate::stock::{Listing, RequestId};
+use crate::stock::{Actor, Cause, Listing, Reason, RequestId};
 
 #[test]
 fn a_gateway_that_has_more_than_the_books_is_held_and_nothing_is_booked_or_sent() {
@@ -40,12 +40,39 @@ fn recovered_books_take_over_the_grants_of_a_ledger_and_go_on() {
     recover_and_send(&mut hub, &mut gateway);
 
     assert_eq!(hub.places(), (60, 0, 42), "5 and 40, less 3 that were sold");
-    assert_eq!(hub.number("SELECT taken_over_units FROM book"), 40);
+    assert_eq!(hub.number("SELECT taken_over_units FROM book"), 40_000_000, "millionths");
     assert_eq!(hub.number("SELECT taken_over_transfers FROM book"), 1);
     assert!(hub.balanced());
     hub.grant("more", 10).unwrap().outcome.unwrap();
     assert_eq!(hub.deliver(&mut gateway).entries, 1);
     assert_eq!(hub.places(), (50, 0, 52));
+}
+
+#[test]
+fn a_grant_and_a_recall_that_were_taken_over_keep_who_asked_and_why() {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    let mut gateway = hub.stocked("gw", 5);
+    hub.receive("in", 100);
+    let mut older = hub.copy();
+    let cause = Cause { actor: Actor::parse("ann").ok(), reason: Reason::parse("spring").ok() };
+    let to = |gateway: &Ledger| (gateway.gateway.clone(), lines(4));
+    let (to, units) = to(&gateway);
+    let grant = CentralRequest::Grant { gateway: to.clone(), lines: units.clone() };
+    let recall = CentralRequest::Recall { gateway: to, lines: units };
+    for (id, request) in [("g", grant), ("r", recall)] {
+        let id = RequestId::parse(id).unwrap();
+        hub.change(|books| decide(books, &id, &request, &cause)).unwrap().outcome.unwrap();
+    }
+    hub.deliver(&mut gateway);
+    bind(&mut hub, &mut gateway);
+    older.handle(&gateway.gateway, &gateway.hello());
+
+    recover_and_send(&mut older, &mut gateway);
+
+    let known = "SELECT count(*) FROM movement WHERE request_id IN ('g', 'r')";
+    assert_eq!(older.number(known), 2);
+    let known = format!("{known} AND actor = 'ann' AND reason = 'spring'");
+    assert_eq!(older.number(&known), 2);
 }
 
 #[test]
@@ -58,10 +85,6 @@ fn a_request_that_was_taken_over_is_not_made_again() {
 
     assert!(again.replayed && again.outcome.is_ok(), "{again:?}");
     assert_eq!(hub.places(), (60, 0, 42));
-    let other = CentralRequest::Recall { gateway: gateway.gateway, lines: lines(1) };
-    let id = RequestId::parse("g").unwrap();
-    let other = hub.change(|books| decide(books, &id, &other, &crate::stock::Cause::default()));
-    assert_eq!(other, Err(Rejection::Conflict("grant".into())));
 }
 
 #[test]
@@ -107,13 +130,11 @@ fn a_lost_receipt_is_a_named_difference_until_it_is_booked() {
     assert!(!hub.balanced(), "40 units came from nowhere");
     let none = CentralRequest::Deduct { order_id: None, lines: lines(1) };
     let id = |id: &str| RequestId::parse(id).unwrap();
-    let decided = hub
-        .database
-        .change(|books| decide(books, &id("d"), &none, &crate::stock::Cause::default()));
+    let decided = hub.database.change(|books| decide(books, &id("d"), &none, &Cause::default()));
     assert!(decided.unwrap().unwrap().outcome.is_err(), "nothing can be sold twice");
     let receipt = CentralRequest::Receive { order_id: None, lines: lines(100) };
     hub.database
-        .change(|books| decide(books, &id("in"), &receipt, &crate::stock::Cause::default()))
+        .change(|books| decide(books, &id("in"), &receipt, &Cause::default()))
         .unwrap()
         .unwrap();
     assert_eq!(hub.places(), (60, 0, 42));
@@ -231,7 +252,6 @@ fn a_retired_or_replaced_database_is_not_opened_again() {
     assert_eq!(reopened, Err(NotReopened::Retired));
 }
 
-/// Books from before a grant of 40, which the gateway has taken, with 100 or 0 units in the pool.
 #[test]
 fn claims_that_no_books_can_have_made_stay_with_the_device_that_makes_them() {
     const MOST: u64 = i64::MAX.unsigned_abs();
@@ -300,7 +320,8 @@ fn a_gateway_with_a_newer_catalogue_than_the_books_is_sent_theirs_and_what_comes
     assert_eq!((again.after, again.up_to), (3, 9));
 }
 
-fn lost_grant(units: u64) -> (TestHub, Ledger) {
+/// Books from before a grant of 40, which the gateway has taken, with 100 or 0 units in the pool.
+pub(super) fn lost_grant(units: u64) -> (TestHub, Ledger) {
     let mut hub = TestHub::new().of_version(Version::V2);
     let mut gateway = hub.stocked("gw", 5);
     if units > 0 {
@@ -318,14 +339,14 @@ fn lost_grant(units: u64) -> (TestHub, Ledger) {
 }
 
 /// The gateway belongs to the hub's books, which have confirmed its whole ledger.
-fn bind(hub: &mut TestHub, gateway: &mut Ledger) {
+pub(super) fn bind(hub: &mut TestHub, gateway: &mut Ledger) {
     let books = Some(hub.change(|books| books.identity()));
     let acked_seq = gateway.entries.len() as u64;
     gateway.bound = Bound { books, acked_seq, ..Bound::default() };
 }
 
 /// Recovers the books; then the gateway greets, is bound to them again, and sends its ledger.
-fn recover_and_send(hub: &mut TestHub, gateway: &mut Ledger) {
+pub(super) fn recover_and_send(hub: &mut TestHub, gateway: &mut Ledger) {
     let recovery = hub.change(|books| recover(books));
     assert_eq!(recovery.gateways, std::slice::from_ref(&gateway.gateway));
     let greeted = hub.handle(&gateway.gateway, &gateway.hello()).answer;

@@ -2,8 +2,10 @@
 
 use super::test_hub::TestHub;
 use super::*;
+use crate::clock::Now;
+use crate::hub::reader;
 use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX};
-use crate::stock::{Action, Cause, Line, Quantity, RequestId, Sku, Undecided};
+use crate::stock::{Action, Actor, Cause, Line, Quantity, RequestId, Sku, Undecided};
 
 /// Lines of one unit each.
 fn lines(count: usize) -> Vec<Line> {
@@ -63,6 +65,25 @@ fn so_many_reservations_of_the_pools_are_open_and_no_more() {
     release(&mut hub, "r", "first").unwrap();
     reserve(&mut hub, "more", 1).unwrap();
     assert_eq!(reserve(&mut hub, "again", 1), Err(Undecided::ReservationsFull));
+}
+
+#[test]
+fn a_reservation_that_has_ended_names_who_made_it() {
+    let mut hub = stocked(1);
+    let by = |actor: &str| Cause { actor: Actor::parse(actor).ok(), reason: None };
+    let id = |id: &str| RequestId::parse(id).unwrap();
+    let reserve = Action::Reserve { order_id: None, lines: lines(1), ttl_s: None };
+    let release = Action::Release { reservation: id("r") };
+    for (name, action, actor) in [("r", reserve, "ann"), ("x", release, "bob")] {
+        let request = CentralRequest::Order { action, chosen: true };
+        let decided = hub.change(|books| decide(books, &id(name), &request, &by(actor)));
+        decided.unwrap().outcome.unwrap();
+    }
+    let now = Now { wall_ms: 0, running_ms: 0, trusted: true };
+    let told = hub.database.read(|db| reader::reservation(db, &id("r"), now)).unwrap();
+    let told = serde_json::to_value(told).unwrap();
+    let fields = ["state", "actor", "closed_by", "closed_actor"].map(|field| told[field].clone());
+    assert_eq!(fields, ["released", "ann", "x", "bob"]);
 }
 
 #[test]

@@ -171,6 +171,31 @@ fn a_fenced_database_is_not_given_what_a_retired_one_held() {
     assert_eq!(hub.allotment_of(&second), (4, 0), "nobody has retired it");
 }
 
+/// Only retiring the old one settles it.
+#[test]
+fn a_repair_and_a_reopening_leave_it_said_that_a_database_was_replaced() {
+    let mut hub = TestHub::new();
+    let first = hub.stocked("gw", 10);
+    let second = hub.stocked("gw", 4);
+    let new = hub.stocked("gw", 2);
+    let names = |hub: &mut TestHub, old: &Ledger| {
+        let problem = hub.problem().unwrap_or_default();
+        assert!(problem.contains(&format!("replaced: epoch {}", old.epoch)), "{problem}");
+    };
+    assert!(hub.change(|books| repair(books, &gateway_id())).is_some());
+    names(&mut hub, &second);
+    Ending::Fenced.end(&mut hub, &new);
+    hub.change(|books| reopen(books, &gateway_id(), new.epoch)).unwrap();
+    hub.answer_to(&new.hello());
+    hub.receive("in", 1);
+    hub.grant("g", 1).unwrap().outcome.expect("it is open again");
+    names(&mut hub, &second);
+    hub.retire(&second);
+    names(&mut hub, &first);
+    hub.retire(&first);
+    assert_eq!(hub.problem(), None);
+}
+
 #[test]
 fn a_stock_that_differs_is_reported_on_after_the_replaced_database_is_retired() {
     let mut hub = TestHub::new();

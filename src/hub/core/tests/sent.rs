@@ -183,14 +183,22 @@ fn a_limit_that_was_found_is_in_the_books_and_counts_after_a_restart() {
     assert!(is_call(&called), "the gateway is asked before it is sent once more: {called:?}");
     assert_eq!(hub.sent(7_000), [], "once");
     greet(&mut hub, 7_100);
+    assert_eq!(hub.downlink.take_limit_news(), [], "the gateway may take nothing at all");
+    let frames = hub.sent(7_200);
+    let [sent @ Frame::Catalogue(part)] = &frames[..] else { panic!() };
+    let smaller = sent.encode(Wire::UP).len();
+    assert!((4_000..16_400).contains(&smaller), "{smaller}");
+    hub.change(|books| {
+        let book = books.books(&gateway_id())?.pop().unwrap();
+        books.save(&Book { taken: Taken { catalogue: part.up_to, ..book.taken }, ..book })
+    });
+    let next = longest_sent(&mut hub, 7_300);
     let [(limited, Some(bytes))] = &hub.downlink.take_limit_news()[..] else { panic!("no news") };
     assert!(limited == &gateway_id() && *bytes > 16_000, "{limited} {bytes}");
-    let smaller = longest_sent(&mut hub, 7_200);
-    assert!((4_000..16_400).contains(&smaller), "{smaller}");
 
     hub.downlink = Downlink::default();
 
-    assert_eq!(longest_sent(&mut hub, 1), smaller, "the books know the limit");
+    assert_eq!(longest_sent(&mut hub, 1), next, "the books know the limit");
     assert!(is_call(&hub.sent(FRAME_TRIAL_MS + 2)));
     let again = longest_sent(&mut hub, FRAME_TRIAL_MS + 2 + DOWN_RESEND_MS);
     assert!(again > smaller, "it is tried once more after a while: {again}");

@@ -245,7 +245,7 @@ impl TestHub {
     }
 
     pub(in crate::hub) fn balanced(&mut self) -> bool {
-        self.reconcile().adds_up
+        self.reconcile().balanced
     }
 
     pub(in crate::hub) fn problem(&mut self) -> Option<String> {
@@ -347,7 +347,7 @@ impl Ledger {
         };
         if change != 0 {
             let kind = if change > 0 { "grant" } else { "recall" };
-            self.enter_as(transfer.request_id.clone(), kind, change);
+            self.enter_for(&transfer.cause, transfer.request_id.clone(), kind, change);
         }
         let at_seq = self.entries.len() as u64;
         self.taken = Taken { transfer: transfer.number, at_seq, ..self.taken };
@@ -364,6 +364,10 @@ impl Ledger {
     }
 
     pub(in crate::hub) fn enter_as(&mut self, request_id: RequestId, kind: &str, change: i64) {
+        self.enter_for(&Cause::default(), request_id, kind, change);
+    }
+
+    fn enter_for(&mut self, cause: &Cause, request_id: RequestId, kind: &str, change: i64) {
         let sku = sku();
         let (change, reserved_change) = match kind {
             // A reservation promises units, and moves none.
@@ -376,7 +380,7 @@ impl Ledger {
         self.checks.digest = self.checks.digest.moved(&sku, before, (self.on_hand, self.reserved));
         let entry = Entry {
             seq: self.entries.len() as u64 + 1,
-            kind: Kind::ALL.into_iter().find(|known| known.as_str() == kind).unwrap(),
+            kind: kind_named(kind),
             sku,
             change,
             reserved_change,
@@ -384,7 +388,7 @@ impl Ledger {
             request_id,
             at_ms: 0,
             clock_trusted: true,
-            cause: Cause::default(),
+            cause: cause.clone(),
             trace: None,
         };
         self.checks.chain = self.checks.chain.with(&entry);
@@ -399,6 +403,14 @@ impl Ledger {
             taken: self.taken,
             entries,
         })
+    }
+}
+
+/// The kind of an entry; a rollback of a count is the kind `count rollback`.
+fn kind_named(name: &str) -> Kind {
+    match name {
+        "count rollback" => Kind::CountRollback,
+        _ => Kind::ALL.into_iter().find(|known| known.as_str() == name).unwrap(),
     }
 }
 

@@ -18,6 +18,9 @@ fn entries_of_an_unlisted_sku_wait_for_its_listing_where_such_are_refused() {
     let Some(FrameAnswer::Refused { reason, .. }) = refused else { panic!("{refused:?}") };
     assert!(reason.contains(sku().as_str()) && reason.contains("catalogue"), "{reason}");
     assert_eq!((hub.allotment_of(&gateway), hub.problem()), ((0, 0), Some(reason)));
+    let waits =
+        hub.number("SELECT count(*) FROM book WHERE known_seq = 1 AND pending_since_ms > 0");
+    assert_eq!(waits, 1, "its greeting came before the entry");
     let listing = Listing { name: Some("a".into()), ..Listing::removed(sku()) };
     hub.change(|books| publish(books, vec![listing]));
     let taken = ruled(&mut hub, &frame);

@@ -30,7 +30,7 @@ pub(super) fn in_conflict() -> (TestHub, Ledger) {
 fn whole_units_are_counted_in_the_smallest_unit_of_the_catalogue_and_the_conflict_is_shown() {
     let (mut hub, mut gateway) = in_conflict();
     assert_eq!(hub.places(), (12_500, 0, 5_000), "no sum mixes the two");
-    assert!(hub.problem().is_some_and(|problem| problem.contains("3 decimals, SKU A")));
+    assert!(hub.problem().is_some_and(|problem| problem.contains("SKU A in whole units")));
     hub.sell(&mut gateway, 1);
     assert_eq!(hub.places(), (12_500, 0, 4_000), "and its ledger goes on");
     assert_eq!(hub.number("SELECT sum(change) FROM entry"), 4, "as it has it");
@@ -43,11 +43,32 @@ fn whole_units_are_counted_in_the_smallest_unit_of_the_catalogue_and_the_conflic
 fn nothing_of_it_is_granted_or_recalled_until_the_conflict_is_settled() {
     let (mut hub, _) = in_conflict();
     let refused = hub.grant("g", 1_250);
-    assert!(matches!(refused, Err(Rejection::Fenced(_, why)) if why.contains("whole units")));
+    assert!(
+        matches!(refused, Err(Rejection::Fenced(_, why)) if Some(&why) == hub.problem().as_ref())
+    );
     let recall = CentralRequest::Recall { gateway: gateway_id(), lines: lines(500) };
     assert!(hub.decide("r", recall).is_err());
     assert_eq!(hub.set_policy(9_000, 12_000), [""; 0]);
     assert_eq!(hub.places(), (12_500, 0, 5_000));
+}
+
+#[test]
+fn a_count_to_0_settles_it_as_the_problem_says_until_units_are_booked_again() {
+    let (mut hub, mut gateway) = in_conflict();
+    let drift = |hub: &mut TestHub| {
+        let reconciled = serde_json::to_value(hub.reconcile()).unwrap();
+        (reconciled["drift"][0]["skus"].clone(), reconciled["balanced"] == true)
+    };
+    assert!(hub.problem().unwrap().contains("count it to 0 there"));
+    assert_eq!(drift(&mut hub), (serde_json::json!(["A"]), true));
+    hub.change(|books| repair(books, &gateway_id()));
+    assert!(hub.problem().is_some(), "a repair settles nothing of it");
+    hub.answer_to(&gateway.post(&[("count", -5)]));
+    assert_eq!((hub.problem(), hub.places()), (None, (12_500, 0, 0)));
+    assert_eq!(drift(&mut hub), (serde_json::Value::Null, true));
+    assert!(hub.grant("g", 1_250).is_err(), "it keeps to whole units");
+    hub.answer_to(&gateway.post(&[("restock", 2)]));
+    assert!(hub.problem().is_some());
 }
 
 #[test]
@@ -118,6 +139,8 @@ fn a_transfer_waits_until_the_gateway_knows_the_decimals() {
     assert_eq!(transfers(&mut hub, 60_000), 0, "its ledger may have them in whole units");
     hub.answer_to(&gateway.frame(0));
     assert_eq!(transfers(&mut hub, 120_000), 0, "and it has");
+    let problem = hub.problem().unwrap();
+    assert!(problem.contains("on its way") && !problem.contains("count it"), "{problem}");
     assert_eq!(hub.places(), (0, 500, 7_000));
 }
 
@@ -135,4 +158,20 @@ fn a_transfer_goes_once_the_gateway_knows_the_decimals() {
     hub.answer_to(&gateway.taken_report());
     assert_eq!(hub.deliver(&mut gateway).entries, 1);
     assert_eq!(hub.places(), (0, 0, 500));
+}
+
+#[test]
+fn a_listing_that_changes_otherwise_makes_no_conflict_for_one_that_knows_its_decimals() {
+    let renamed = Listing { name: Some("Pears".into()), ..listed_in_thousandths() };
+    for changed in [vec![renamed], Vec::new()] {
+        let mut hub = TestHub::new().of_version(Version::V2);
+        hub.change(|books| publish(books, vec![listed_in_thousandths()]));
+        let mut gateway = Ledger::new(1);
+        hub.answer_to(&gateway.hello());
+        gateway.taken.catalogue = 1;
+        let entries = gateway.post(&[("restock", 1_250)]);
+        hub.change(|books| publish(books, changed));
+        hub.answer_to(&entries);
+        assert_eq!((hub.problem(), hub.places()), (None, (0, 0, 1_250)));
+    }
 }

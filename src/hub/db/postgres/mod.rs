@@ -37,11 +37,14 @@ const DURABLE: &str = "set_config('synchronous_commit',
     CASE current_setting('synchronous_commit') WHEN 'off' THEN 'local'
     ELSE current_setting('synchronous_commit') END, true)";
 /// Every statement of a change finds its rows by keys, of which there may be many. So none of them is
-/// planned as a pass over a whole table, whatever the server knows of the sizes, nor compiled, which
-/// takes longer than to run it; and the keys and rows of a batch stay in memory.
+/// planned as a pass over a whole table, whatever the server knows of the sizes; and the keys and rows
+/// of a batch stay in memory.
 const BY_KEYS: &str = "set_config('enable_seqscan', 'off', true),
     set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
-    set_config('jit', 'off', true), set_config('work_mem', '64MB', true)";
+    set_config('work_mem', '64MB', true)";
+/// To compile a statement takes longer than to run it. What it is said to cost grows with the number of
+/// months, though it looks into one of them.
+const NOT_COMPILED: &str = "set_config('jit', 'off', true)";
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// The time for a migration of large books.
@@ -115,7 +118,7 @@ impl Postgres {
         &self,
         change: impl FnOnce(&mut dyn Executor) -> Result<(T, Vec<Change>), BooksError>,
     ) -> Result<T, BooksError> {
-        let begin = format!("{BEGIN}; {LIMITS}, {DURABLE}, {BY_KEYS}");
+        let begin = format!("{BEGIN}; {LIMITS}, {DURABLE}, {NOT_COMPILED}, {BY_KEYS}");
         self.within(&begin, BOOKS_TRANSACTION_MAX, |session| {
             let (done, changes) = change(session)?;
             session.commit(changes).map_err(BooksError::in_commit)?;
@@ -129,7 +132,7 @@ impl Postgres {
         &self,
         read: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError>,
     ) -> Result<T, BooksError> {
-        let begin = format!("{BEGIN_READ}; {LIMITS}");
+        let begin = format!("{BEGIN_READ}; {LIMITS}, {NOT_COMPILED}");
         let deadline = Instant::now() + BOOKS_TRANSACTION_MAX;
         let mut session = loop {
             let (client, is_new) = self.client(deadline)?;
@@ -195,7 +198,10 @@ fn finish<T>(done: Result<T, BooksError>, session: Session) -> Result<T, BooksEr
 /// # Errors
 /// If it is too old or too new.
 fn version(db: &mut dyn Executor) -> Result<Option<i64>, BooksError> {
-    let sql = "SELECT to_regclass('stockgate_version') IS NULL";
+    // A session learns of tables that others have made when it locks a relation, here pg_class. By itself,
+    // to_regclass would go by what the session has looked up before it waited for another worker.
+    let sql = "SELECT NOT EXISTS (
+        SELECT FROM pg_class WHERE oid = to_regclass('stockgate_version'))";
     if db.query(sql, &[])?.pop().as_deref() == Some(&[SqlValue::Int(1)]) {
         return Ok(None);
     }

@@ -120,6 +120,9 @@ const ENTRY_COLUMNS: &[(&str, ColumnType)] = &[
 pub(in crate::hub) const ENTRY: Table =
     Table { name: "entry", columns: ENTRY_COLUMNS, key: &["book", "seq"] };
 
+/// The entries of months without a table of their own, which only PostgreSQL has.
+pub(in crate::hub) const ENTRY_DEFAULT: Table = Table { name: "entry_default", ..ENTRY };
+
 pub(in crate::hub) const ASIDE: Table =
     Table { name: "aside", columns: ENTRY_COLUMNS, key: &["book", "seq"] };
 
@@ -145,6 +148,9 @@ pub(in crate::hub) const MOVEMENT: Table = Table {
     ],
     key: &["seq"],
 };
+
+/// The movements of months without a table of their own, which only PostgreSQL has.
+pub(in crate::hub) const MOVEMENT_DEFAULT: Table = Table { name: "movement_default", ..MOVEMENT };
 
 /// Ranges of entries, in the order of their commits.
 pub(in crate::hub) const FEED: Table = Table {
@@ -282,6 +288,7 @@ pub(in crate::hub) const LISTING: Table = Table {
         ("barcodes", Text),
         ("unit", Text),
         ("decimals", Int),
+        ("decimals_n", Int),
     ],
     key: &["sku"],
 };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::policies::{EXISTS, PolicySet};
-use crate::hub::core::{Allotment, Policy, SkuAccount};
+use crate::hub::core::{Allotment, Policy, PolicyOfSku, SkuAccount};
 use crate::hub::db::error::BooksError;
 use crate::hub::db::schema::{ColumnType, HELD};
 use crate::hub::db::sql::{Change, Executor, Keys, RowReader, SqlRow, SqlValue, Write};
@@ -177,6 +177,15 @@ impl AccountSet {
     ) -> Result<&mut PolicySet, BooksError> {
         self.load(db, std::iter::once((book, sku)))?;
         Ok(&mut self.policies)
+    }
+
+    /// All policies of these SKUs.
+    pub(super) fn policies_of(
+        &mut self,
+        db: &mut dyn Executor,
+        skus: &[Sku],
+    ) -> Result<Vec<PolicyOfSku>, BooksError> {
+        self.policies.all_of(db, skus)
     }
 
     pub(super) fn save_policy(

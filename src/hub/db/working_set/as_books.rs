@@ -6,7 +6,7 @@ use super::open_orders::spares;
 use super::transaction::BooksTransaction;
 use crate::hub::core::{
     Allotment, Book, Books, DecidedRequest, DemandCounts, IssuedTransfer, Movement, OpenOrder,
-    Policy, Pool, RecentGrants, Rules, SkuAccount, SkuRecord, Spare,
+    Policy, PolicyOfSku, Pool, RecentGrants, Rules, SkuAccount, SkuRecord, Spare,
 };
 use crate::hub::db::error::BooksError;
 use crate::protocol::frame::BooksId;
@@ -18,6 +18,10 @@ impl Books for BooksTransaction<'_> {
 
     fn now_ms(&self) -> i64 {
         self.now_ms
+    }
+
+    fn steady_ms(&self) -> i64 {
+        self.steady_ms.unwrap_or(self.now_ms)
     }
 
     fn rules(&self) -> Rules {
@@ -267,6 +271,10 @@ impl Books for BooksTransaction<'_> {
 
     fn policy_of(&mut self, book: &Book, sku: &Sku) -> Result<Option<Policy>, BooksError> {
         Ok(self.accounts.policies(self.db, book.id, sku)?.of(book.id, sku))
+    }
+
+    fn policies_of(&mut self, skus: &[Sku]) -> Result<Vec<PolicyOfSku>, BooksError> {
+        self.accounts.policies_of(self.db, skus)
     }
 
     fn save_policy(

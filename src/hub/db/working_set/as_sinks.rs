@@ -49,7 +49,7 @@ impl BooksTransaction<'_> {
         sink: &str,
         limit: usize,
     ) -> Result<usize, BooksError> {
-        let events = aside_events(self.db, sink, false, limit)?;
+        let events = aside_events(self.db, sink, limit)?;
         for event in &events {
             self.set_aside(&AsideRow { retry: true, ..event.clone() });
         }

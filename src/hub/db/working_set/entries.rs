@@ -65,6 +65,7 @@ impl EntrySet {
         db.write(&self.take_appended())?;
         let sql = "SELECT sku, CAST(sum(change) AS BIGINT), CAST(sum(reserved_change) AS BIGINT)
                    FROM (SELECT sku, change, reserved_change FROM entry WHERE book = $1
+                         AND seq > coalesce((SELECT seq FROM pruned WHERE pruned.book = $1), 0)
                          UNION ALL SELECT sku, change, reserved_change FROM pruned_sum
                          WHERE book = $1) AS every
                    GROUP BY sku ORDER BY sku";

@@ -25,12 +25,12 @@ const NUMBERED_AT_ONCE: i64 = 10_000;
 const NUMBER: &str = "
     WITH moved AS (DELETE FROM feed_waiting
             WHERE n IN (SELECT n FROM feed_waiting ORDER BY n LIMIT $1)
-            RETURNING n, book, first_seq, last_seq, at_ms),
+            RETURNING n, book, first_seq, last_seq, at_ms, month),
         ended AS (UPDATE feed_end SET position = position + (SELECT count(*) FROM moved)
             RETURNING position),
-        numbered AS (INSERT INTO feed (position, book, first_seq, last_seq, at_ms)
+        numbered AS (INSERT INTO feed (position, book, first_seq, last_seq, at_ms, month)
             SELECT ended.position - (SELECT count(*) FROM moved) + row_number() OVER (ORDER BY n),
-                book, first_seq, last_seq, at_ms FROM moved, ended)
+                book, first_seq, last_seq, at_ms, month FROM moved, ended)
     SELECT count(*) FROM moved";
 
 #[derive(Debug, Default)]

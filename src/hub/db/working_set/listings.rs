@@ -14,6 +14,8 @@ const COLUMNS: &str = "n, sku, name, barcodes, unit, decimals";
 #[derive(Debug, Default)]
 pub(super) struct ListingSet {
     last: Option<u64>,
+    /// The decimals of all listings, and the number of the change with which each got them.
+    decimals: BTreeMap<Sku, (Decimals, u64)>,
     changed: Vec<SqlRow>,
     /// What was read after a position, for the gateways that are there.
     after: BTreeMap<u64, Vec<(u64, Listing)>>,
@@ -23,7 +25,15 @@ impl ListingSet {
     /// All listings, by SKU.
     pub(super) fn all(&mut self, db: &mut dyn Executor) -> Result<Vec<Listing>, BooksError> {
         db.write(&self.changes())?;
-        read_catalogue(db)
+        let sql = format!("SELECT {COLUMNS}, decimals_n FROM listing ORDER BY sku");
+        let mut listings = Vec::new();
+        for row in db.query(&sql, &[])? {
+            let since = RowReader::of(row.last().cloned().into_iter().collect()).number()?;
+            let (_, listing) = read_listing(row)?;
+            self.decimals.insert(listing.sku.clone(), (listing.decimals, since));
+            listings.push(listing);
+        }
+        Ok(listings)
     }
 
     pub(super) fn last(&mut self, db: &mut dyn Executor) -> Result<u64, BooksError> {
@@ -34,9 +44,14 @@ impl ListingSet {
         Ok(self.last.unwrap_or_default())
     }
 
+    /// Notes a changed listing; all of them must have been read. One that only has another name keeps
+    /// the number with which it got its decimals.
     pub(super) fn save(&mut self, number: u64, listing: &Listing) {
         self.last = self.last.max(Some(number));
         self.after.clear();
+        let known = self.decimals.get(&listing.sku).filter(|known| known.0 == listing.decimals);
+        let since = known.map_or(number, |(_, since)| *since);
+        self.decimals.insert(listing.sku.clone(), (listing.decimals, since));
         self.changed.push(vec![
             SqlValue::text(listing.sku.as_str()),
             SqlValue::number(number),
@@ -44,6 +59,7 @@ impl ListingSet {
             SqlValue::text(&Barcode::join(&listing.barcodes)),
             SqlValue::or_null(listing.unit.as_deref()),
             SqlValue::Int(u8::from(listing.decimals).into()),
+            SqlValue::number(since),
         ]);
     }
 
@@ -65,7 +81,7 @@ impl ListingSet {
         Ok(found)
     }
 
-    /// The decimals of those SKUs whose listing has changed after a number and has some.
+    /// The decimals of those SKUs that got some after a number.
     pub(super) fn decimals_after(
         &mut self,
         db: &mut dyn Executor,
@@ -76,7 +92,8 @@ impl ListingSet {
         }
         db.write(&self.changes())?;
         let sql = "SELECT listing.sku, decimals FROM {keys} AS k
-                   JOIN listing ON listing.sku = k.a AND listing.n > k.b AND listing.decimals > 0";
+                   JOIN listing ON listing.sku = k.a AND listing.decimals_n > k.b
+                     AND listing.decimals > 0";
         let key = |(sku, after): &(Sku, u64)| {
             vec![SqlValue::text(sku.as_str()), SqlValue::number((*after).min(NUMBER_MAX))]
         };

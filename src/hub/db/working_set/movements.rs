@@ -9,7 +9,8 @@ use crate::hub::db::rows::{movement_row, movements_sql, read_movement};
 use crate::hub::db::schema::{BOOKS_CHECKPOINT, MOVEMENT, MOVEMENT_END};
 use crate::hub::db::sql::{Change, Executor, RowReader, SqlValue, Write};
 use crate::limits::{PAGE_MAX, SIGN_EVERY_ENTRIES};
-use crate::stock::{Seq, SignedPosition};
+use crate::process::signing_key::SigningKey;
+use crate::stock::{Origin, Seq, SignedPosition};
 
 #[derive(Debug, Default)]
 pub(super) struct MovementSet {
@@ -17,6 +18,8 @@ pub(super) struct MovementSet {
     /// How far movements of an earlier version have been chained.
     chained: Option<ChainedUpTo>,
     signed: Option<(SignedPosition, [u8; 32])>,
+    /// The new positions that are multiples, with the chain and the time there.
+    multiples: Vec<(Seq, [u8; 32], i64)>,
 }
 
 /// The end of the hub's own ledger.
@@ -113,54 +116,75 @@ impl MovementSet {
         db: &mut dyn Executor,
     ) -> Result<(Vec<Change>, Option<RangeInclusive<Seq>>), BooksError> {
         let new = std::mem::take(&mut self.new);
-        let mut changes: Vec<Change> = self.signed.iter().map(signature).collect();
+        let row = |(signed, key): &(SignedPosition, [u8; 32])| vec![signature(signed, key)];
+        let mut changes: Vec<Change> = self.signed.iter().map(row).map(checkpoints).collect();
         if new.is_empty() && self.chained.is_none() {
             return Ok((changes, None));
         }
-        let (chained, entered) = chain(db, new, self.chained.take().unwrap_or_default())?;
+        let (chained, entered) = self.chain(db, new)?;
         changes.extend(chained);
         Ok((changes, Some(entered).filter(|entered| !entered.is_empty())))
     }
+
+    /// Whether new movements are at positions that are multiples of [`SIGN_EVERY_ENTRIES`].
+    pub(super) fn has_multiples(&self) -> bool {
+        !self.multiples.is_empty()
+    }
+
+    /// Signs these positions.
+    pub(super) fn sign_multiples(&self, origin: &Origin, key: &SigningKey) -> Change {
+        let sign = |(seq, chain, at_ms): &(Seq, [u8; 32], i64)| {
+            let signed = SignedPosition::new(origin, (*seq, *chain), *at_ms, key.pair());
+            signature(&signed, &key.public())
+        };
+        checkpoints(self.multiples.iter().map(sign).collect())
+    }
+
+    fn chain(
+        &mut self,
+        db: &mut dyn Executor,
+        new: Vec<Movement>,
+    ) -> Result<([Change; 2], RangeInclusive<Seq>), BooksError> {
+        let sql = "UPDATE movement_end SET seq = seq + $1 RETURNING seq, chain";
+        let end = db.query(sql, &[SqlValue::number(new.len() as u64)])?.pop();
+        let mut end = RowReader::of(end.unwrap_or_default());
+        let last = end.number()?;
+        let first = last + 1 - new.len() as u64;
+        let mut chain = match end.bytes_or_null()? {
+            Some(chain) => chain,
+            None => self.chained.take().unwrap_or_default().rest(db, first - 1)?,
+        };
+        let at_ms = clock::wall_ms();
+        let row = |(seq, movement)| {
+            let entered = EnteredMovement { seq, at_ms, movement };
+            chain = entered.chained(&chain);
+            if seq % SIGN_EVERY_ENTRIES == 0 {
+                self.multiples.push((seq, chain, at_ms));
+            }
+            movement_row(&entered).to_vec()
+        };
+        let rows = (first..).zip(new).map(row).collect();
+        let entered = Change { table: &MOVEMENT, write: Write::Insert, rows };
+        let end = vec![SqlValue::Int(1), SqlValue::number(last), SqlValue::Blob(chain.to_vec())];
+        let end = Change { table: &MOVEMENT_END, write: Write::Set, rows: vec![end] };
+        Ok(([entered, end], first..=last))
+    }
 }
 
-fn chain(
-    db: &mut dyn Executor,
-    new: Vec<Movement>,
-    chained: ChainedUpTo,
-) -> Result<([Change; 2], RangeInclusive<Seq>), BooksError> {
-    let sql = "UPDATE movement_end SET seq = seq + $1 RETURNING seq, chain";
-    let end = db.query(sql, &[SqlValue::number(new.len() as u64)])?.pop();
-    let mut end = RowReader::of(end.unwrap_or_default());
-    let last = end.number()?;
-    let first = last + 1 - new.len() as u64;
-    let mut chain = match end.bytes_or_null()? {
-        Some(chain) => chain,
-        None => chained.rest(db, first - 1)?,
-    };
-    let at_ms = clock::wall_ms();
-    let row = |(seq, movement)| {
-        let entered = EnteredMovement { seq, at_ms, movement };
-        chain = entered.chained(&chain);
-        movement_row(&entered).to_vec()
-    };
-    let rows = (first..).zip(new).map(row).collect();
-    let entered = Change { table: &MOVEMENT, write: Write::Insert, rows };
-    let end = vec![SqlValue::Int(1), SqlValue::number(last), SqlValue::Blob(chain.to_vec())];
-    let end = Change { table: &MOVEMENT_END, write: Write::Set, rows: vec![end] };
-    Ok(([entered, end], first..=last))
-}
-
-fn signature((signed, key): &(SignedPosition, [u8; 32])) -> Change {
+fn signature(signed: &SignedPosition, key: &[u8; 32]) -> Vec<SqlValue> {
     let SignedPosition { seq, chain, at_ms, signature } = signed;
     // The last position of a part is a multiple.
     let part = seq.saturating_sub(1) / SIGN_EVERY_ENTRIES;
-    let row = vec![
+    vec![
         SqlValue::number(part),
         SqlValue::number(*seq),
         SqlValue::Blob(chain.to_vec()),
         SqlValue::Int(*at_ms),
         SqlValue::Blob(signature.to_vec()),
         SqlValue::Blob(key.to_vec()),
-    ];
-    Change { table: &BOOKS_CHECKPOINT, write: Write::Set, rows: vec![row] }
+    ]
+}
+
+fn checkpoints(rows: Vec<Vec<SqlValue>>) -> Change {
+    Change { table: &BOOKS_CHECKPOINT, write: Write::Set, rows }
 }

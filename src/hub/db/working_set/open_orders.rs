@@ -195,13 +195,15 @@ fn lines_of(id: &RequestId, order: &OpenOrder) -> Vec<SqlRow> {
     totals(&order.lines).iter().map(row).collect()
 }
 
-/// The gateways that have units of a SKU to spare. Nothing is locked: they are asked, and give what
-/// they have then.
+/// The gateways that have units of a SKU to spare, or will once they take what is granted to them: a
+/// recall is taken after every grant that was sent before it. Nothing is locked: they are asked, and
+/// give what they have then.
 pub(super) fn spares(db: &mut dyn Executor, sku: &Sku) -> Result<Vec<Spare>, BooksError> {
-    let sql = "SELECT book.site, book.gateway, book.online, held.on_hand - held.reserved
+    let sql = "SELECT book.site, book.gateway, book.online,
+                   held.on_hand - held.reserved + held.in_transit
                FROM held JOIN book ON book.id = held.book
-               WHERE held.sku = $1 AND held.on_hand > held.reserved AND book.in_force = 1
-                 AND book.retired = 0 AND book.fenced IS NULL AND book.held IS NULL
+               WHERE held.sku = $1 AND held.on_hand + held.in_transit > held.reserved
+                 AND book.in_force = 1 AND book.retired = 0 AND book.fenced IS NULL AND book.held IS NULL
                  AND book.reopening IS NULL";
     let read = |row: SqlRow| {
         let mut row = RowReader::of(row);

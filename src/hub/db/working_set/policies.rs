@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::hub::core::{Policy, RecentGrants};
+use crate::hub::core::{Policy, PolicyOfSku, RecentGrants};
 use crate::hub::db::error::BooksError;
 use crate::hub::db::schema::{ColumnType, GRANTED, POLICY};
 use crate::hub::db::sql::{
@@ -107,6 +107,23 @@ impl PolicySet {
         Ok(skus.iter().filter(exists).cloned().collect())
     }
 
+    /// All policies of these SKUs, for whatever gateway.
+    pub(super) fn all_of(
+        &mut self,
+        db: &mut dyn Executor,
+        skus: &[Sku],
+    ) -> Result<Vec<PolicyOfSku>, BooksError> {
+        if skus.is_empty() {
+            return Ok(Vec::new());
+        }
+        db.write(&self.changes())?;
+        let sql = "SELECT policy.sku, site, gateway, low_water, target, max_per_day
+                   FROM {keys} AS k JOIN policy ON policy.sku = k.a";
+        let rows = skus.iter().map(|sku| vec![SqlValue::text(sku.as_str())]).collect();
+        let found = db.query_keys(sql, &Keys { types: &[ColumnType::Text], rows })?;
+        found.into_iter().map(read_policy_of_sku).collect()
+    }
+
     pub(super) fn of(&self, book: i64, sku: &Sku) -> Option<Policy> {
         let own = self.own.get(&(book, sku.clone())).copied().flatten();
         own.or_else(|| self.general.get(sku).copied().flatten())
@@ -182,4 +199,12 @@ fn read_policy(row: &mut RowReader) -> Result<Option<Policy>, BooksError> {
         (row.int_or_null()?, row.int_or_null()?, row.int_or_null()?);
     let policy = |(low_water, target)| Policy { low_water, target, max_per_day };
     Ok(low_water.zip(target).map(policy))
+}
+
+fn read_policy_of_sku(row: SqlRow) -> Result<PolicyOfSku, BooksError> {
+    let mut row = RowReader::of(row);
+    let (sku, site, gateway) = (row.id(Sku::parse)?, row.text()?, row.text()?);
+    let of = (!site.is_empty()).then_some(GatewayId { site, gateway });
+    let (low_water, target) = (row.int()?, row.int()?);
+    Ok((sku, of, Policy { low_water, target, max_per_day: row.int_or_null()? }))
 }

@@ -1,5 +1,8 @@
 //! Removes old entries from the books. What they add up to, and where the chains of their ledgers go
 //! on, is kept, so that sums, chains and cursors stay what they were.
+//!
+//! SQLite deletes their rows. In PostgreSQL they stay until the table of their month goes as a whole (see
+//! `db/months.rs`): nobody reads what is before the place where a ledger begins.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +10,10 @@ use super::feed::OWN_LEDGER;
 use super::transaction::BooksTransaction;
 use crate::hub::core::EnteredMovement;
 use crate::hub::db::error::BooksError;
-use crate::hub::db::rows::{feed_entries_sql, feed_movements_sql, read_entry, read_movement};
-use crate::hub::db::schema::{ENTRY, FEED, FEED_START, MOVEMENT, PRUNED, PRUNED_SUM, Table};
+use crate::hub::db::rows::{Look, feed_entries_sql, feed_movements_sql, read_entry, read_movement};
+use crate::hub::db::schema::{
+    ENTRY, ENTRY_DEFAULT, FEED, FEED_START, MOVEMENT, MOVEMENT_DEFAULT, PRUNED, PRUNED_SUM, Table,
+};
 use crate::hub::db::sink_rows::now;
 use crate::hub::db::sql::{
     Change, ColumnType, Dialect, Executor, Keys, RowReader, SqlRow, SqlValue, Write,
@@ -234,13 +239,13 @@ fn read(db: &mut dyn Executor, ranges: &[Range]) -> Result<Removed, BooksError> 
     };
     let mut removed = Removed::default();
     let rows: Vec<SqlRow> = of_gateways.iter().map(keyed).collect();
-    for mut row in query(db, &feed_entries_sql(), &[ColumnType::Int; 4], rows)? {
+    for mut row in query(db, &feed_entries_sql(Look::Everywhere), &[ColumnType::Int; 4], rows)? {
         let position = RowReader::of(vec![row.remove(0)]).number()?;
         let book = book_of.get(&position).copied().unwrap_or_default();
         removed.entries.push((position, book, read_entry(row)?));
     }
     let rows: Vec<SqlRow> = own.iter().map(|range| key(range).to_vec()).collect();
-    for mut row in query(db, &feed_movements_sql(), &[ColumnType::Int; 3], rows)? {
+    for mut row in query(db, &feed_movements_sql(Look::Everywhere), &[ColumnType::Int; 3], rows)? {
         let position = RowReader::of(vec![row.remove(0)]).number()?;
         removed.movements.push((position, read_movement(row)?));
     }
@@ -312,11 +317,16 @@ fn ledger_changes(
         let chain = SqlValue::Blob(start.chain.to_bytes().to_vec());
         vec![SqlValue::Int(book), SqlValue::number(start.seq), chain]
     });
+    // Of the tables by month, only that which stays is made smaller row by row.
+    let (entry, movement) = match db.dialect() {
+        Dialect::Sqlite => (&ENTRY, &MOVEMENT),
+        Dialect::Postgresql => (&ENTRY_DEFAULT, &MOVEMENT_DEFAULT),
+    };
     Ok(vec![
         change(&PRUNED, Write::Set, starts.collect()),
         change(&PRUNED_SUM, Write::Set, added(db, sums)?),
-        change(&ENTRY, Write::Delete, entries),
-        change(&MOVEMENT, Write::Delete, movements),
+        change(entry, Write::Delete, entries),
+        change(movement, Write::Delete, movements),
     ])
 }
 

@@ -300,7 +300,7 @@ impl Counted {
         let mut counting = Counting { db: &mut self.db, statements: 2 };
         let mut books = BooksTransaction::new(&mut counting);
         work(&mut books);
-        let changes = books.into_changes().unwrap();
+        let changes = books.into_changes(None).unwrap();
         counting.write(&changes).unwrap();
         counting.statements
     }

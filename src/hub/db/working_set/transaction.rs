@@ -22,9 +22,11 @@ use super::requests::RequestSet;
 use super::reservations::{CountedReserved, ReservationSet};
 use super::sinks::SinkSet;
 use super::transfers::TransferSet;
-use crate::hub::core::{Book, Books as _, Rules};
+use crate::hub::core::{Book, Books as _, Movement, Rules};
 use crate::hub::db::error::{BooksError, Locks};
+use crate::hub::db::schema::Dialect;
 use crate::hub::db::sql::{Change, Executor};
+use crate::process::signing_key::SigningKey;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{RequestId, Seq, SignedPosition, Sku};
 
@@ -46,6 +48,7 @@ pub(in crate::hub) struct BooksTransaction<'a> {
     pub(super) checkpoints: CheckpointSet,
     pub(super) rules: Rules,
     pub(super) now_ms: i64,
+    pub(super) steady_ms: Option<i64>,
     pub(super) movements: MovementSet,
     pub(super) feed: FeedSet,
     pub(super) open_orders: OpenOrderSet,
@@ -71,6 +74,7 @@ impl<'a> BooksTransaction<'a> {
             checkpoints: CheckpointSet::default(),
             rules: Rules::default(),
             now_ms: 0,
+            steady_ms: None,
             movements: MovementSet::default(),
             feed: FeedSet::default(),
             open_orders: OpenOrderSet::default(),
@@ -90,6 +94,11 @@ impl<'a> BooksTransaction<'a> {
     /// Sets what an operator has chosen, and the time.
     pub(in crate::hub) fn set_rules(&mut self, rules: Rules, now_ms: i64) {
         (self.rules, self.now_ms) = (rules, now_ms);
+    }
+
+    /// Sets the time by which reservations and open sales end.
+    pub(in crate::hub) fn set_steady_ms(&mut self, steady_ms: i64) {
+        self.steady_ms = Some(steady_ms);
     }
 
     /// Sets the gateways that are asked for nothing for a while.
@@ -132,8 +141,9 @@ impl<'a> BooksTransaction<'a> {
         self.db.query(sql, &[]).map(drop)
     }
 
-    /// The end of the hub's own ledger.
+    /// The end of the hub's own ledger, which no other worker moves on before the commit.
     pub(in crate::hub) fn movements_end(&mut self) -> Result<Option<MovementsEnd>, BooksError> {
+        self.db.query("UPDATE movement_end SET seq = seq RETURNING seq", &[])?;
         MovementsEnd::read(self.db)
     }
     /// Stores the chain of the movements that an earlier version has entered.
@@ -211,6 +221,11 @@ impl<'a> BooksTransaction<'a> {
         if self.books.has_locked() || self.pools.has_locked() { Lock::AtOnce } else { Lock::Wait }
     }
 
+    /// Whether other workers may have the same books.
+    pub(in crate::hub) fn may_be_shared(&self) -> bool {
+        self.db.dialect() == Dialect::Postgresql
+    }
+
     /// Records that the gateways that were seen last before this time are not online.
     pub(in crate::hub) fn set_offline(&mut self, before_ms: i64) -> Result<(), BooksError> {
         let online = self.books.online(self.db, before_ms)?;
@@ -225,8 +240,12 @@ impl<'a> BooksTransaction<'a> {
         self.books.all_open(self.db)
     }
 
-    /// What the transaction has changed.
-    pub(in crate::hub) fn into_changes(mut self) -> Result<Vec<Change>, BooksError> {
+    /// What the transaction has changed. With a key, the positions of new movements that are multiples
+    /// of [`SIGN_EVERY_ENTRIES`](crate::limits::SIGN_EVERY_ENTRIES) are signed.
+    pub(in crate::hub) fn into_changes(
+        mut self,
+        key: Option<&SigningKey>,
+    ) -> Result<Vec<Change>, BooksError> {
         let mut changes = self.entries.changes();
         changes.extend(self.identity.changes());
         let pools = self.pools.changes(&self.accounts.new_skus());
@@ -245,6 +264,10 @@ impl<'a> BooksTransaction<'a> {
         changes.extend(self.books.changes());
         let (movements, entered) = self.movements.changes(self.db)?;
         changes.extend(movements);
+        if let Some(key) = key.filter(|_| self.movements.has_multiples()) {
+            let origin = Movement::origin(self.identity.get(self.db)?.books);
+            changes.push(self.movements.sign_multiples(&origin, key));
+        }
         changes.extend(self.feed.changes(self.db, entered)?);
         changes.retain(|change| !change.rows.is_empty());
         Ok(changes)

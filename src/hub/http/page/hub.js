@@ -33,7 +33,7 @@ async function ask(path) {
 function drawBalance({ balanced, drift }) {
   const words = [t(balanced ? 'balanced' : 'notBalanced'), drift?.length ? t('drift', { count: drift.length }) : ''];
   $('balance').textContent = words.filter(Boolean).join(' ');
-  $('balance').className = balanced ? 'good' : 'bad';
+  $('balance').className = balanced && !drift?.length ? 'good' : 'bad';
 }
 
 function drawGateways({ items }) {
@@ -80,8 +80,10 @@ async function work() {
 
 for (const [tag, name] of Object.entries(LANGUAGES)) $('language').append(new Option(name, tag));
 $('language').addEventListener('change', async ({ target }) => {
-  keepLanguage(target.value);
-  if (await setLanguage(target.value)) refresh();
+  const { value } = target;
+  if (!await setLanguage(value)) return;
+  keepLanguage(value);
+  refresh();
 });
 $('sign-in').addEventListener('submit', (event) => {
   event.preventDefault();

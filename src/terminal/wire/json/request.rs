@@ -4,14 +4,17 @@
 //! stand before `op`. An operation then takes its own fields; a mutation refuses what is left.
 
 use serde::Deserialize;
-use serde::de::Deserializer;
+use serde::de::{Deserializer, Error as _};
+use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
 use crate::net::http::page_size;
+use crate::net::json_fields::json_fields;
 use crate::net::request::{
-    ClientRequestId, DayJson, DecimalsOf, LineJson, TraceFields, json_fields, lines, missing,
-    null_lines, request_id,
+    ClientRequestId, DayJson, DecimalsOf, LinesJson, TraceFields, lines, missing, null_lines,
+    read_json, request_id,
 };
+use crate::net::whole_number::WholeNumber;
 use crate::problem::Problem;
 use crate::stock::{
     Action, Cause, Command, Decimal, IdText, Line, Lot, OrderId, Reason, RequestId, Seq, Serial,
@@ -29,7 +32,7 @@ json_fields! {
         op: SmolStr,
         request_id: ClientRequestId,
         order_id: OrderId,
-        lines: Vec<LineJson>,
+        lines: LinesJson,
         sku: Sku,
         quantity: Decimal,
         lot: Lot,
@@ -41,15 +44,15 @@ json_fields! {
         from: Sku,
         into: Sku,
         reservation: ClientRequestId,
-        ttl_s: u64,
+        ttl_s: WholeNumber,
         keep_rest: bool,
         skus: Vec<Sku>,
         prefix: String,
         q: String,
         all: bool,
-        since: Seq,
+        since: WholeNumber,
         after: PageCursor,
-        limit: u64,
+        limit: WholeNumber,
         code: String,
         token: String,
     }
@@ -66,11 +69,21 @@ impl<'de> Deserialize<'de> for DeductionId {
 }
 
 /// What a page begins after: a position of the ledger, or a SKU in a list.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 enum PageCursor {
     Seq(Seq),
     Sku(String),
+}
+
+impl<'de> Deserialize<'de> for PageCursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&RawValue>::deserialize(deserializer)?.get();
+        let read = match json.starts_with('"') {
+            true => serde_json::from_str(json).map(Self::Sku),
+            false => serde_json::from_str(json).map(|WholeNumber(seq)| Self::Seq(seq)),
+        };
+        read.map_err(D::Error::custom)
+    }
 }
 
 /// Reads a message of a session.
@@ -79,7 +92,7 @@ pub(crate) fn read_message(text: &str, decimals_of: DecimalsOf<'_>) -> RequestMe
         Ok(mut fields) => {
             RequestMessage::Decoded { id: fields.id.take(), request: fields.request(decimals_of) }
         }
-        Err(problem) => RequestMessage::Malformed { id: id_of(text), problem },
+        Err(problem) => undecoded(text, problem),
     }
 }
 
@@ -99,22 +112,35 @@ pub(crate) fn read_mutation(
         Some(_) if body.is_empty() => RequestFields::default(),
         Some(_) | None => RequestFields::read(body)?,
     };
-    if fields.reservation.is_some() {
+    if fields.reservation.is_given() {
         return Err(Problem::bad_request("reservation: over HTTP it is in the path"));
     }
-    fields.request_id = request_id(fields.request_id.take(), key)?;
-    fields.reservation =
-        reservation.map(|id| ClientRequestId::parse("reservation", id)).transpose()?;
+    fields.request_id = request_id(fields.request_id.take(), key)?.into();
+    let reservation = reservation.map(|id| ClientRequestId::parse("reservation", id));
+    fields.reservation = reservation.transpose()?.into();
     fields.command(mutation, decimals_of)
 }
 
-/// The `id` of a malformed message, if it can be found.
-fn id_of(json: &str) -> Option<MessageId> {
+/// A malformed message, with as much of its head as can be found. Where it says its operation, the
+/// role is checked before the problem is told.
+fn undecoded(text: &str, problem: Problem) -> RequestMessage {
     #[derive(Deserialize)]
-    struct OnlyId {
+    struct Head<'a> {
         id: MessageId,
+        #[serde(borrow)]
+        op: Option<&'a RawValue>,
     }
-    serde_json::from_str(json).ok().map(|OnlyId { id }| id)
+    let Ok(Head { id, op }) = read_json(text.as_bytes()) else {
+        return RequestMessage::Malformed { id: None, problem };
+    };
+    let id = Some(id);
+    match op.and_then(|op| serde_json::from_str::<SmolStr>(op.get()).ok()) {
+        Some(name) => {
+            let operation = Operation::from_name(&name);
+            RequestMessage::Decoded { id, request: Err(InvalidRequest { operation, problem }) }
+        }
+        None => RequestMessage::Malformed { id, problem },
+    }
 }
 
 impl RequestFields {
@@ -181,7 +207,7 @@ impl RequestFields {
             Mutation::Reserve => Action::Reserve {
                 order_id: self.order_id.take(),
                 lines: self.take_lines(decimals_of)?,
-                ttl_s: checked_ttl(self.ttl_s.take())?,
+                ttl_s: self.take_ttl()?,
             },
             Mutation::Commit => {
                 let (reservation, lines) =
@@ -194,7 +220,7 @@ impl RequestFields {
             Mutation::Release => Action::Release { reservation: self.take_reservation()? },
             Mutation::Extend => Action::Extend {
                 reservation: self.take_reservation()?,
-                ttl_s: checked_ttl(self.ttl_s.take())?.ok_or_else(|| missing("ttl_s"))?,
+                ttl_s: self.take_ttl()?.ok_or_else(|| missing("ttl_s"))?,
             },
             Mutation::Merge => Action::Merge {
                 from: self.from.take().ok_or_else(|| missing("from"))?,
@@ -202,6 +228,14 @@ impl RequestFields {
             },
             Mutation::Hide => Action::Hide { sku: self.sku.take().ok_or_else(|| missing("sku"))? },
         })
+    }
+
+    fn take_ttl(&mut self) -> Result<Option<u64>, Problem> {
+        checked_ttl(self.ttl_s.take().map(|WholeNumber(ttl_s)| ttl_s))
+    }
+
+    fn take_limit(&mut self) -> Option<u64> {
+        self.limit.take().map(|WholeNumber(limit)| limit)
     }
 
     fn take_lines(&mut self, decimals_of: DecimalsOf<'_>) -> Result<Vec<Line>, Problem> {
@@ -212,9 +246,9 @@ impl RequestFields {
         &mut self,
         decimals_of: DecimalsOf<'_>,
     ) -> Result<Option<Vec<Line>>, Problem> {
-        let trace = self.take_trace();
+        let (trace, are_null) = (self.take_trace(), self.lines.is_null());
         match lines(self.lines.take(), self.sku.take(), self.quantity.take(), trace, decimals_of)? {
-            None if self.lines_are_null => Err(null_lines()),
+            None if are_null => Err(null_lines()),
             lines => Ok(lines),
         }
     }
@@ -229,30 +263,31 @@ impl RequestFields {
         reservation.ok_or_else(|| missing("reservation"))
     }
 
-    fn item(self) -> Result<Query, Problem> {
-        self.sku.map(Query::Item).ok_or_else(|| missing("sku"))
+    fn item(mut self) -> Result<Query, Problem> {
+        self.sku.take().map(Query::Item).ok_or_else(|| missing("sku"))
     }
 
-    fn code(self) -> Result<Query, Problem> {
-        self.code.map(|code| Query::Resolve { code }).ok_or_else(|| missing("code"))
+    fn code(mut self) -> Result<Query, Problem> {
+        self.code.take().map(|code| Query::Resolve { code }).ok_or_else(|| missing("code"))
     }
 
-    fn auth(self) -> Result<SessionRequest, Problem> {
-        self.token.map(|token| SessionRequest::Auth { token }).ok_or_else(|| missing("token"))
+    fn auth(mut self) -> Result<SessionRequest, Problem> {
+        let token = self.token.take().ok_or_else(|| missing("token"))?;
+        Ok(SessionRequest::Auth { token })
     }
 
-    fn list(self) -> Result<Query, Problem> {
-        let after = match self.after {
+    fn list(mut self) -> Result<Query, Problem> {
+        let after = match self.after.take() {
             None => None,
             Some(PageCursor::Sku(sku)) => Some(sku),
             Some(PageCursor::Seq(_)) => return Err(Problem::bad_request("after: is a SKU here")),
         };
-        let (prefix, limit) = (self.prefix.unwrap_or_default(), page_size(self.limit));
-        Ok(Query::List { prefix, q: self.q, after, limit })
+        let (prefix, limit) = (self.prefix.take().unwrap_or_default(), self.take_limit());
+        Ok(Query::List { prefix, q: self.q.take(), after, limit: page_size(limit)? })
     }
 
-    fn reservations(self) -> Result<Query, Problem> {
-        let after = match self.after {
+    fn reservations(mut self) -> Result<Query, Problem> {
+        let after = match self.after.take() {
             None => None,
             Some(PageCursor::Sku(id)) => Some(id),
             Some(PageCursor::Seq(_)) => {
@@ -260,34 +295,37 @@ impl RequestFields {
             }
         };
         Ok(Query::Reservations(ReservationsQuery {
-            order_id: self.order_id.map(|id| id.as_str().to_owned()),
-            sku: self.sku.map(|sku| sku.as_str().to_owned()),
-            ..ReservationsQuery::page(after.as_deref(), self.limit)?
+            order_id: self.order_id.take().map(|id| id.as_str().to_owned()),
+            sku: self.sku.take().map(|sku| sku.as_str().to_owned()),
+            ..ReservationsQuery::page(after.as_deref(), self.take_limit())?
         }))
     }
 
-    fn ledger(self) -> Result<Query, Problem> {
-        let after = match self.after {
+    fn ledger(mut self) -> Result<Query, Problem> {
+        let after = match self.after.take() {
             None => 0,
             Some(PageCursor::Seq(seq)) => seq,
+            Some(PageCursor::Sku(empty)) if empty.is_empty() => 0,
             Some(PageCursor::Sku(_)) => {
                 return Err(Problem::bad_request("after: is a ledger position here"));
             }
         };
-        Ok(Query::Ledger { after, limit: page_size(self.limit) })
+        Ok(Query::Ledger { after, limit: page_size(self.take_limit())? })
     }
 
-    fn subscription(self) -> Result<SessionRequest, Problem> {
-        let filter = match (self.skus, self.prefix, self.all) {
-            (Some(skus), None, None) => SkuFilter::of_skus(skus)?,
-            (None, Some(prefix), None) => SkuFilter::Prefix(prefix),
-            (None, None, Some(true)) => SkuFilter::All,
-            (None, None, None | Some(false)) => return Err(missing("skus, prefix or all")),
+    fn subscription(mut self) -> Result<SessionRequest, Problem> {
+        let all = self.all.take().unwrap_or(false);
+        let filter = match (self.skus.take(), self.prefix.take(), all) {
+            (Some(skus), None, false) => SkuFilter::of_skus(skus),
+            (None, Some(prefix), false) => SkuFilter::Prefix(prefix),
+            (None, None, true) => SkuFilter::All,
+            (None, None, false) => return Err(missing("skus, prefix or all")),
             (Some(_), _, _) | (_, Some(_), _) => {
                 return Err(Problem::bad_request("subscribe: give one of skus, prefix and all"));
             }
         };
-        Ok(SessionRequest::Subscribe(SubscribeRequest { filter, since: self.since }))
+        let since = self.since.take().map(|WholeNumber(since)| since);
+        Ok(SessionRequest::Subscribe(SubscribeRequest { filter, since }))
     }
 }
 

@@ -16,6 +16,9 @@ fn a_field_of_another_operation_is_refused_by_name() {
         (r#"{"request_id":"r","sku":"A","quantity":1,"ttl_s":1}"#, Mutation::Restock, "ttl_s"),
         (r#"{"request_id":"r","sku":"A","quantity":1,"colour":1}"#, Mutation::Deduct, "colour"),
         (r#"{"reservation":"r","order_id":"o"}"#, Mutation::Commit, "order_id"),
+        (r#"{"request_id":"r","sku":"A","quantity":1,"ttl_s":null}"#, Mutation::Deduct, "ttl_s"),
+        (r#"{"request_id":"r","sku":"A","counted":1,"lines":null}"#, Mutation::Count, "lines"),
+        (r#"{"request_id":"r","sku":"A","quantity":1,"colour":null}"#, Mutation::Deduct, "colour"),
     ] {
         let problem = read(body, mutation).unwrap_err();
         assert!(problem.message.starts_with(field), "{body}: {}", problem.message);
@@ -36,10 +39,36 @@ fn a_wrong_value_is_refused_with_the_name_of_its_field() {
         (r#"{"request_id":7,"sku":"A","quantity":1}"#, "request_id"),
         (r#"{"sku":"A","quantity":1}"#, "request_id"),
         (r#"{"request_id":"r","request_id":"r","sku":"A","quantity":1}"#, "request_id"),
+        (r#"{"request_id":null,"request_id":"r","sku":"A","quantity":1}"#, "request_id"),
+        (r#"{"request_id":"r","request_id":null,"sku":"A","quantity":1}"#, "request_id"),
     ] {
         let problem = read(body, Mutation::Deduct).unwrap_err();
         assert_eq!(problem.code, Code::BadRequest, "{body}");
         assert!(problem.message.contains(field), "{body}: {}", problem.message);
+    }
+}
+
+#[test]
+fn a_field_of_the_operation_that_is_null_is_as_none() {
+    let plain = read(r#"{"request_id":"r","sku":"A","quantity":1}"#, Mutation::Reserve).unwrap();
+    let nulls = r#"{"request_id":"r","sku":"A","quantity":1,"lines":null,"order_id":null,
+        "ttl_s":null,"lot":null,"serial":null,"expires":null,"reason":null}"#;
+    assert_eq!(read(nulls, Mutation::Reserve), Ok(plain));
+    let commit = read(r#"{"reservation":"r","request_id":"c"}"#, Mutation::Commit);
+    let nulls =
+        r#"{"reservation":"r","request_id":"c","keep_rest":null,"sku":null,"quantity":null}"#;
+    assert_eq!(read(nulls, Mutation::Commit), commit);
+}
+
+#[test]
+fn a_whole_number_is_the_same_however_it_is_written() {
+    let life = |ttl_s: &str| {
+        let body = format!(r#"{{"request_id":"r","sku":"A","quantity":1,"ttl_s":{ttl_s}}}"#);
+        read(&body, Mutation::Reserve)
+    };
+    assert_eq!((life("60.0"), life("6e1")), (life("60"), life("60")));
+    for wrong in ["\"60\"", "0", "-1", "1.5", "100000000000000000000"] {
+        assert_eq!(life(wrong).unwrap_err().code, Code::BadRequest, "{wrong}");
     }
 }
 
@@ -52,10 +81,17 @@ fn commits_and_releases_have_default_request_ids() {
 }
 
 #[test]
-fn the_id_of_a_malformed_message_is_found_if_it_can_be() {
-    assert_eq!(id_of(r#"{"id":7,"op":"deduct","quantity":-1}"#), Some(MessageId::Number(7.into())));
-    assert_eq!(id_of(r#"{"op":1,"id":"a"}"#), Some(MessageId::Text("a".into())));
-    assert_eq!(id_of("{"), None);
+fn the_head_of_a_malformed_message_is_found_if_it_can_be() {
+    let head = |text: &str| match read_message(text, &three_for_kg) {
+        RequestMessage::Malformed { id, .. } => (id, None),
+        RequestMessage::Decoded { id, request } => (id, request.unwrap_err().operation),
+    };
+    let seven = Some(MessageId::Number(7));
+    let deduct = Some(Operation::Mutate(Mutation::Deduct));
+    assert_eq!(head(r#"{"id":7,"op":"deduct","quantity":-1}"#), (seven.clone(), deduct));
+    assert_eq!(head("\u{feff}{\"quantity\":-1,\"op\":\"deduct\",\"id\":7}"), (seven, deduct));
+    assert_eq!(head(r#"{"op":1,"id":"a"}"#), (Some(MessageId::Text("a".into())), None));
+    assert_eq!(head("{"), (None, None));
 }
 
 fn read(body: &str, mutation: Mutation) -> Result<Command, Problem> {

@@ -29,7 +29,7 @@ enum ReadError {
 /// Reads a message of a session.
 pub(crate) fn read_message(bytes: &[u8]) -> RequestMessage {
     let id = postcard::take_from_bytes::<u64>(bytes).ok();
-    let id = id.map(|(id, _)| MessageId::Number(id.into()));
+    let id = id.map(|(id, _)| MessageId::Number(id));
     match decode(bytes).and_then(|(request, note)| read(request.op, note)) {
         Ok(request) => RequestMessage::Decoded { id, request: Ok(request) },
         Err(ReadError::Invalid(invalid)) => RequestMessage::Decoded { id, request: Err(invalid) },
@@ -98,10 +98,11 @@ fn read(operation: WireOperation<'_>, note: Option<WireNote<'_>>) -> Result<Requ
         WireOperation::Get { sku } => {
             SessionRequest::Query(Query::Item(parsed("sku", sku, Sku::parse)?))
         }
-        WireOperation::List { prefix, after, limit } => list(prefix, None, after, limit),
-        WireOperation::Search { prefix, q, after, limit } => list(prefix, Some(q), after, limit),
+        WireOperation::List { prefix, after, limit } => list(prefix, None, after, limit)?,
+        WireOperation::Search { prefix, q, after, limit } => list(prefix, Some(q), after, limit)?,
         WireOperation::Ledger { after, limit } => {
-            SessionRequest::Query(Query::Ledger { after, limit: page_size(limit) })
+            let limit = page_size(limit).map_err(ReadError::Malformed)?;
+            SessionRequest::Query(Query::Ledger { after, limit })
         }
         WireOperation::Status => SessionRequest::Query(Query::Status),
         WireOperation::Resolve { code } => {
@@ -155,13 +156,18 @@ fn read(operation: WireOperation<'_>, note: Option<WireNote<'_>>) -> Result<Requ
     }
 }
 
-fn list(prefix: &str, q: Option<&str>, after: Option<&str>, limit: Option<u64>) -> SessionRequest {
-    SessionRequest::Query(Query::List {
+fn list(
+    prefix: &str,
+    q: Option<&str>,
+    after: Option<&str>,
+    limit: Option<u64>,
+) -> Result<SessionRequest, ReadError> {
+    Ok(SessionRequest::Query(Query::List {
         prefix: prefix.into(),
         q: q.map(Into::into),
         after: after.map(Into::into),
-        limit: page_size(limit),
-    })
+        limit: page_size(limit).map_err(ReadError::Malformed)?,
+    }))
 }
 
 fn deduct(
@@ -300,8 +306,7 @@ fn filter(to: WireFilter<'_>) -> Result<SkuFilter, ReadError> {
         WireFilter::Prefix(prefix) => Ok(SkuFilter::Prefix(prefix.into())),
         WireFilter::Skus(skus) => {
             let skus = skus.iter().map(|sku| parsed("skus", sku, Sku::parse));
-            SkuFilter::of_skus(skus.collect::<Result<_, _>>()?)
-                .map_err(|problem| invalid(Operation::Subscribe, problem))
+            Ok(SkuFilter::of_skus(skus.collect::<Result<_, _>>()?))
         }
     }
 }
@@ -406,7 +411,7 @@ mod tests {
         for line in [WireLine { sku: "", quantity: 1 }, WireLine { sku: "A", quantity: 0 }] {
             let message = read_bytes(deduct_of(vec![line]));
             let RequestMessage::Malformed { id, .. } = message else { panic!("{message:?}") };
-            assert_eq!(id, Some(MessageId::Number(7.into())));
+            assert_eq!(id, Some(MessageId::Number(7)));
         }
     }
 

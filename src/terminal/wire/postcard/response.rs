@@ -128,8 +128,8 @@ fn done(id: &MessageId, result: WireOutcome<'_>) -> Vec<u8> {
 /// The id as a number; in postcard every id is one.
 fn number(id: &MessageId) -> Option<u64> {
     match id {
-        MessageId::Number(number) => number.as_u64(),
-        MessageId::Text(_) => None,
+        MessageId::Number(number) => Some(*number),
+        MessageId::Written(_) | MessageId::Text(_) => None,
     }
 }
 

@@ -1,0 +1,120 @@
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::*;
+use crate::hub::core::{CentralRequest, decide};
+use crate::hub::db::sql::RowReader;
+use crate::hub::db::{BooksTransaction, Locks};
+use crate::hub::jobs::{ApplyChange, BooksChange, HubJob};
+use crate::hub::publisher::Publisher;
+use crate::hub::writer::HubWriter;
+use crate::limits::{LINES_MAX, SIGN_EVERY_ENTRIES, SIGN_EVERY_MS};
+use crate::stock::{Cause, Line, Quantity, RequestId, Seq, Sku};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn new_movements_are_signed_at_once_after_a_start_and_then_once_a_minute() {
+    let Hub { mut database, mut signer, _directory } = Hub::new();
+    let mut signed = |entries: u64, running_ms: u64, is_stop: bool| {
+        database.change(|books| receive(books, entries)).unwrap();
+        signer.note();
+        signer.sign_if_due(&mut database, (0, running_ms), is_stop, &BooksFailures::default());
+        database.change(signed_seq).unwrap()
+    };
+    assert_eq!(signed(2, 0, false), 2, "another process may have left it");
+    assert_eq!(signed(1, SIGN_AFTER_MS - 1, false), 2, "not a minute has passed");
+    assert_eq!(signed(1, SIGN_AFTER_MS, false), 4);
+    assert_eq!(signed(1, SIGN_AFTER_MS + HUB_SIGN_LOOK_MS, false), 4);
+    assert_eq!(signed(1, SIGN_AFTER_MS + HUB_SIGN_LOOK_MS, true), 6, "at a stop");
+    const { assert!(SIGN_AFTER_MS + HUB_SIGN_LOOK_MS < SIGN_EVERY_MS) };
+}
+
+/// Whatever the sizes of requests and transactions, and however late the signer looks.
+#[test]
+fn no_more_than_ten_thousand_movements_are_between_two_signatures() {
+    let Hub { mut database, mut signer, _directory } = Hub::new();
+    database.sign_with(signer.key());
+    for entries in [7, 50, 9_000, 9_000, 50, 25_000, 50] {
+        database.change(|books| receive(books, entries)).unwrap();
+        signer.note();
+        signer.sign_if_due(&mut database, (0, 1), false, &BooksFailures::default());
+    }
+    let sql = "SELECT seq FROM books_checkpoint ORDER BY seq";
+    let rows = database.read(|db| db.query(sql, &[])).unwrap();
+    let seqs: Vec<Seq> = rows.into_iter().map(|row| RowReader::of(row).number().unwrap()).collect();
+    assert_eq!(seqs, [10_000, 20_000, 30_000, 40_000]);
+    database.change(|books| receive(books, 1)).unwrap();
+    signer.note();
+    signer.sign_if_due(&mut database, (0, SIGN_EVERY_MS), true, &BooksFailures::default());
+    assert_eq!(database.change(signed_seq).unwrap(), 43_158);
+}
+
+/// The writer looks once a second whether there is something to sign.
+#[test]
+fn the_writer_signs_ten_thousand_movements_while_it_runs() {
+    let Hub { database, signer, _directory } = Hub::new();
+    let (jobs, waiting) = mpsc::channel(1);
+    let publisher = Publisher::new(Arc::default());
+    let writer = HubWriter::new(database, waiting, publisher, Arc::default()).signing(signer);
+    std::thread::sleep(Duration::from_millis(HUB_SIGN_LOOK_MS));
+    let writer = std::thread::spawn(move || writer.run());
+    let (sender, answers) = channel();
+    let ask = |entries: u64| {
+        let sender = sender.clone();
+        let apply: ApplyChange = Box::new(move |books, _| {
+            receive(books, entries)?;
+            let (sender, signed) = (sender.clone(), signed_seq(books)?);
+            Ok(Box::new(move || sender.send(signed).unwrap()))
+        });
+        let job = HubJob::Change(BooksChange { locks: Locks::default(), apply });
+        jobs.blocking_send(job).ok().unwrap();
+        answers.recv_timeout(PATIENCE).unwrap()
+    };
+    assert_eq!(ask(SIGN_EVERY_ENTRIES), 0);
+    assert_eq!(ask(0), SIGN_EVERY_ENTRIES);
+    drop(jobs);
+    writer.join().unwrap();
+}
+
+struct Hub {
+    database: BooksDatabase,
+    signer: BooksSigner,
+    _directory: TempDir,
+}
+
+impl Hub {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = BookStore::Sqlite(directory.path().join("hub.db"));
+        let database = BooksDatabase::open(&store).unwrap();
+        Self { database, signer: BooksSigner::of(&store), _directory: directory }
+    }
+}
+
+/// Enters so many receipts.
+fn receive(books: &mut BooksTransaction<'_>, entries: u64) -> Result<(), BooksError> {
+    let mut left = entries;
+    while left > 0 {
+        let count = left.min(LINES_MAX as u64);
+        let lines = (0..count).map(line).collect();
+        let id = RequestId::parse(&Uuid::new_v4().to_string()).unwrap();
+        let receipt = CentralRequest::Receive { order_id: None, lines };
+        decide(books, &id, &receipt, &Cause::default())?.unwrap().outcome.unwrap();
+        left -= count;
+    }
+    Ok(())
+}
+
+fn line(number: u64) -> Line {
+    Line::new(Sku::parse(&format!("S{number}")).unwrap(), Quantity::of_line(1).unwrap())
+}
+
+fn signed_seq(books: &mut BooksTransaction<'_>) -> Result<Seq, BooksError> {
+    Ok(books.movements_end()?.map_or(0, |end| end.signed_seq))
+}

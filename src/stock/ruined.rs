@@ -1,0 +1,70 @@
+//! Cells that a spreadsheet or a re-export has ruined: the text that was there is lost.
+
+/// The errors that spreadsheets put in the place of a value.
+const ERRORS: [&str; 8] =
+    ["#N/A", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#####"];
+
+/// Why the value of any cell cannot be the one that was meant.
+pub(crate) fn ruined(cell: &str) -> Option<&'static str> {
+    if cell.contains('\u{fffd}') {
+        return Some(
+            "contains U+FFFD, a replacement character: the file was read in a wrong encoding before",
+        );
+    }
+    ERRORS.iter().any(|error| cell.starts_with(error)).then_some("is an error of a spreadsheet")
+}
+
+/// Why a cell that stands for a thing, a SKU or a barcode, cannot be what was meant.
+pub(crate) fn ruined_key(cell: &str) -> Option<&'static str> {
+    let (number, exponent) = cell.split_once(['e', 'E']).unwrap_or((cell, ""));
+    let (whole, fraction) = number.split_once(['.', ',']).unwrap_or((number, ""));
+    let is_signed = exponent.starts_with(['+', '-']);
+    let power = exponent.trim_start_matches(['+', '-']);
+    if is_number(whole) && is_number(power) && (is_signed || is_number(fraction)) {
+        return Some(
+            "is a number in the scientific notation of a spreadsheet; its digits are lost, export it as text",
+        );
+    }
+    if exponent.is_empty() && whole.len() >= 6 && is_number(whole) && is_zeros(fraction) {
+        return Some("is a number with decimals; export it as text");
+    }
+    if cell.starts_with("=\"") || cell.starts_with('\'') {
+        return Some("begins with a spreadsheet's mark for text, which is no part of it");
+    }
+    None
+}
+
+/// Whether a text is one or more digits.
+pub(crate) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a text is one or more zeros.
+pub(crate) fn is_zeros(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte == b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_lost_their_digits_are_ruined() {
+        for cell in ["4.00638E+12", "4,00638e+12", "4E+12", "4.0e12", "4006381333931.0", "'401"] {
+            assert!(ruined_key(cell).is_some(), "{cell}");
+        }
+        for cell in ["4006381333931", "85123E", "12E45", "A1", "1.5", "10.0", "E+1", "85123.A"] {
+            assert_eq!(ruined_key(cell), None, "{cell}");
+        }
+    }
+
+    #[test]
+    fn values_that_are_gone_are_ruined() {
+        for cell in ["#N/A", "#REF!", "########", "CAF\u{fffd}"] {
+            assert!(ruined(cell).is_some(), "{cell}");
+        }
+        for cell in ["", "#1", "CAFÉ", "N/A"] {
+            assert_eq!(ruined(cell), None, "{cell}");
+        }
+    }
+}

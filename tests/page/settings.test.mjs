@@ -1,0 +1,41 @@
+// The choices of a terminal, and what its browser keeps for the time without a gateway.
+
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+
+import { offerSettings } from '../../src/terminal/page/settings.js';
+import { keptLanguage } from '../../src/terminal/page/texts.js';
+import { openDocument } from './document.mjs';
+
+const PAGE = new URL('../../src/terminal/page/', import.meta.url);
+
+test('a language is kept once it is loaded', async () => {
+  const $ = openDocument();
+  const items = new Map();
+  globalThis.localStorage = { getItem: (key) => items.get(key) ?? null, setItem: (key, text) => items.set(key, text) };
+  Object.assign(globalThis, { isSecureContext: false, navigator: {} });
+  let isThere = false;
+  offerSettings({ choose: async () => isThere, feedback: { volume: 1, muted: false } });
+  const choose = async (value) => {
+    $('language').value = value;
+    $('language').fire('change');
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    return keptLanguage();
+  };
+  assert.equal(await choose('de'), null);
+  isThere = true;
+  assert.equal(await choose('fr'), 'fr');
+});
+
+test('the browser keeps every file for the time without a gateway', async () => {
+  const kept = [];
+  const steps = {};
+  globalThis.self = { skipWaiting() {}, addEventListener: (kind, act) => { steps[kind] = act; } };
+  globalThis.caches = { open: async () => ({ addAll: (paths) => kept.push(...paths) }) };
+  await import('../../src/terminal/page/offline.js');
+  await new Promise((resolve) => steps.install({ waitUntil: (done) => done.then(resolve) }));
+  const pages = { 'index.html': '/', 'scanner.html': '/scanner' };
+  const files = readdirSync(PAGE).filter((name) => name !== 'offline.js');
+  assert.deepEqual(kept.sort(), files.map((name) => pages[name] ?? `/page/${name}`).sort());
+});
