@@ -141,6 +141,12 @@ impl Books for HubDatabase {
         Ok(held.map(|book| book.gateway.clone()).collect())
     }
 
+    fn in_step_since(&mut self, since_ms: i64) -> Kept<Vec<GatewayId>> {
+        let since_ms = since_ms.max(1);
+        let shown = |book: &&Book| book.takeover.in_step_ms >= since_ms && self.is_newest(book);
+        Ok(self.books.iter().filter(shown).map(|book| book.gateway.clone()).collect())
+    }
+
     fn book_count(&mut self) -> Kept<usize> {
         Ok(self.books.len())
     }

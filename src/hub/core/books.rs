@@ -63,6 +63,9 @@ pub trait Books {
     fn save_identity(&mut self, identity: BooksId) -> Result<(), Self::Error>;
     /// The gateways that are held.
     fn held_gateways(&mut self) -> Result<Vec<GatewayId>, Self::Error>;
+    /// The gateways whose database in force has shown since a moment that it has no more than the
+    /// books: [`Takeover::in_step_ms`](super::records::Takeover::in_step_ms).
+    fn in_step_since(&mut self, since_ms: i64) -> Result<Vec<GatewayId>, Self::Error>;
     /// The number of books, of all gateways and their databases.
     fn book_count(&mut self) -> Result<usize, Self::Error>;
     /// The books of a gateway's databases, by id: the last one is in force.

@@ -99,6 +99,9 @@ pub struct Takeover {
     pub transfers: u64,
     /// The units of the entries that were booked as they were, with six decimals.
     pub units: u64,
+    /// When a greeting last showed that the gateway has no more than the books, in milliseconds since
+    /// 1970; 0 if none has.
+    pub in_step_ms: i64,
 }
 
 /// What a database booked before it knew what the catalogue says.

@@ -5,7 +5,8 @@
 //! recovers the books, which counts their generation up. The next greeting of each database then
 //! starts to take over its ledger: up to the position that shows its last transfer, grants and
 //! recalls that the books do not know are booked as the ledger says. Their units come out of the
-//! pool. If the books have lost a receipt, the pool is below 0 then, until the receipt is booked
+//! pool. A database that has shown since the first one was held that it has no more than the books
+//! is not taken over, so that a device cannot draw from the pool what it makes up after a recovery. If the books have lost a receipt, the pool is below 0 then, until the receipt is booked
 //! again. [`super::taken_over`] remembers the requests that such transfers are of.
 
 use super::books::Books;
@@ -36,19 +37,39 @@ pub struct Recovery {
 pub fn recover<B: Books>(books: &mut B) -> Result<Recovery, B::Error> {
     let mut identity = books.identity()?;
     let gateways = books.held_gateways()?;
-    let mut newest = identity.generation;
+    let (mut newest, mut since_ms) = (identity.generation, i64::MAX);
     for gateway in &gateways {
         if let Some(mut book) = books.books(gateway)?.pop() {
             newest = newest.max(book.takeover.heard_generation);
-            book.held = None;
+            since_ms = book.held.take().map_or(since_ms, |held| held.since_ms.min(since_ms));
             books.save(&book)?;
         }
     }
     if !gateways.is_empty() {
         identity.generation = newest + 1;
         books.save_identity(identity)?;
+        settle(books, &gateways, since_ms, identity.generation)?;
     }
     Ok(Recovery { books: identity, gateways })
+}
+
+/// Settles databases that have shown that they have no more than these books, since the first one
+/// was held. There is nothing to take over from them, whatever they claim later: they are held then.
+fn settle<B: Books>(
+    books: &mut B,
+    held: &[GatewayId],
+    since_ms: i64,
+    generation: u64,
+) -> Result<(), B::Error> {
+    for gateway in books.in_step_since(since_ms)? {
+        let book = books.books(&gateway)?.pop();
+        let Some(mut book) = book.filter(|_| !held.contains(&gateway)) else { continue };
+        if book.is_open() && !book.is_taken_over() {
+            book.takeover.generation = generation;
+            books.save(&book)?;
+        }
+    }
+    Ok(())
 }
 
 /// Handles the greeting of a database that is open or held: holds it if it has more than the books,
@@ -72,7 +93,10 @@ pub(super) fn receive_greeting<B: Books>(
     }
     match ahead(book, hello, identity) {
         Some(what) => hold(book, &format!("{what}: {ADVICE}"), now_ms, false),
-        None => drop(book.held.take_if(|held| !held.until_recovered)),
+        None => {
+            book.takeover.in_step_ms = now_ms;
+            drop(book.held.take_if(|held| !held.until_recovered));
+        }
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, 
 
 /// The number of columns that [`book_row`] and [`read_book`] have, in the order of the table. The
 /// last column of the table, whether a book is in force, is not a part of it.
-pub(super) const BOOK_COLUMNS: usize = 39;
+pub(super) const BOOK_COLUMNS: usize = 40;
 
 /// Selects the entries of book `$1` after position `$2`, at most `$3`: of its ledger, or those that
 /// were kept aside. PostgreSQL may still have entries that were removed.
@@ -268,6 +268,7 @@ pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
     book.chain_since = row.number()?;
     book.catalogue_base = row.number()?;
     book.whole_units = row.postcard_or_null()?.unwrap_or_default();
+    book.takeover.in_step_ms = row.int()?;
     Ok(book)
 }
 
@@ -290,6 +291,7 @@ fn takeover(row: &mut RowReader) -> Result<Takeover, BooksError> {
         transfer: row.number()?,
         transfers: row.number()?,
         units: row.number()?,
+        in_step_ms: 0,
     })
 }
 
@@ -339,6 +341,7 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
         SqlValue::number(book.chain_since),
         SqlValue::number(book.catalogue_base),
         to_postcard(&book.whole_units),
+        SqlValue::Int(takeover.in_step_ms),
     ]
 }
 

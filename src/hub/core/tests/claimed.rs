@@ -1,7 +1,7 @@
 //! What devices claim after older books were put back: a false claim harms at most the books of the
 //! device that makes it.
 
-use super::older::{lost_grant, recover_and_send};
+use super::older::{bind, lost_grant, recover_and_send};
 use super::test_hub::{Ledger, lines, sku};
 use crate::hub::core::*;
 use crate::stock::Taken;
@@ -59,6 +59,25 @@ fn a_recall_that_was_taken_over_is_repeated_by_one_that_asks_for_as_much_or_more
         assert!(hub.copy().recall("back", units).unwrap().replayed, "{units}");
     }
     assert!(!hub.recall("back", 1).unwrap().replayed);
+}
+
+#[test]
+fn a_device_that_was_in_step_with_the_older_books_is_held_for_what_it_claims_after_a_recovery() {
+    for (greeted_ms, is_held) in [(11, true), (9, false)] {
+        let (mut hub, gateway) = lost_grant(100);
+        let mut device = hub.stocked("other", 1);
+        bind(&mut hub, &mut device);
+        for (now_ms, ledger) in [(9, &device), (10, &gateway), (greeted_ms, &device)] {
+            hub.handle_at(now_ms, &ledger.gateway, &ledger.hello());
+        }
+        hub.change(|books| recover(books));
+
+        claim(&mut device, "made up", "grant", 60);
+        let answer = hub.handle_at(12, &device.gateway, &device.hello()).answer;
+
+        assert_eq!(matches!(answer, Some(FrameAnswer::Held { .. })), is_held, "{answer:?}");
+        assert_eq!(hub.number("SELECT issued FROM book WHERE gateway = 'other'") == 0, is_held);
+    }
 }
 
 /// An entry of a transfer that the books do not know, which the ledger says that it has taken.

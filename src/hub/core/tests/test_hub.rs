@@ -73,8 +73,18 @@ impl TestHub {
 
     /// Handles a frame of any gateway and returns the outcome. The books must balance afterwards.
     pub(in crate::hub) fn handle(&mut self, gateway: &GatewayId, frame: &Frame) -> FrameOutcome {
+        self.handle_at(0, gateway, frame)
+    }
+
+    /// Handles a frame at a time.
+    pub(in crate::hub) fn handle_at(
+        &mut self,
+        now_ms: i64,
+        gateway: &GatewayId,
+        frame: &Frame,
+    ) -> FrameOutcome {
         let version = self.version;
-        self.change(|books| handle_frame(books, gateway, frame, version, 0))
+        self.change(|books| handle_frame(books, gateway, frame, version, now_ms))
     }
 
     /// Handles a gateway's greeting, and then all of its ledger.

@@ -67,6 +67,7 @@ pub(in crate::hub) const BOOK: Table = Table {
         ("chain_since", Int),
         ("catalogue_base", Int),
         ("whole_units", Blob),
+        ("in_step_ms", Int),
         ("in_force", Int),
     ],
     key: &["id"],

@@ -44,6 +44,13 @@ impl Books for BooksTransaction<'_> {
         Ok(gateways.into_iter().collect())
     }
 
+    fn in_step_since(&mut self, since_ms: i64) -> Result<Vec<GatewayId>, BooksError> {
+        let gateways = self.books.in_step_since(self.db, since_ms)?;
+        let lock = self.book_lock();
+        self.books.load(self.db, &gateways, lock)?;
+        Ok(gateways.into_iter().collect())
+    }
+
     fn book_count(&mut self) -> Result<usize, BooksError> {
         Ok(usize::try_from(self.books.count(self.db)?).unwrap_or(usize::MAX))
     }

@@ -196,6 +196,18 @@ impl BookSet {
         db.query(sql, &[])?.into_iter().map(read_gateway).collect()
     }
 
+    /// The gateways that have shown since a moment that they have no more than the books.
+    pub(super) fn in_step_since(
+        &self,
+        db: &mut dyn Executor,
+        since_ms: i64,
+    ) -> Result<BTreeSet<GatewayId>, BooksError> {
+        let sql = "SELECT site, gateway FROM book WHERE in_force = 1 AND in_step_ms > 0
+                   AND in_step_ms >= $1";
+        let found = db.query(sql, &[SqlValue::Int(since_ms)])?;
+        found.into_iter().map(read_gateway).collect()
+    }
+
     /// The gateways that have had a SKU.
     pub(super) fn holders(
         &self,
