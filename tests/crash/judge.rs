@@ -45,13 +45,26 @@ impl Judge {
     }
 
     /// The whole ledger, as far as it is not pruned, is unchanged and adds up to the stock.
+    /// No client may be at work.
     pub(crate) fn examine_all(&mut self, http: &Http) {
         self.read_on(http);
         self.reread(http, 0);
-        for item in http.clone().every_page("list", serde_json::json!({}), "items") {
+        for item in self.stable_list(http) {
             let (on_hand, reserved) = self.stock[item["sku"].as_str().unwrap()];
             let added_up = (on_hand.unsigned_abs(), reserved.unsigned_abs());
             assert_eq!(figures_of(&item), added_up, "the ledger adds up to something else: {item}");
+        }
+    }
+
+    /// The stock, read while no entry was made: reservations still end by themselves.
+    fn stable_list(&mut self, http: &Http) -> Vec<Value> {
+        loop {
+            let seq = self.seq();
+            let items = http.clone().every_page("list", serde_json::json!({}), "items");
+            self.read_on(http);
+            if self.seq() == seq {
+                return items;
+            }
         }
     }
 
