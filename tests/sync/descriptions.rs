@@ -97,7 +97,12 @@ impl Described {
         let mut described = BTreeSet::new();
         for (path, methods) in paths {
             for (method, operation) in methods.as_object().unwrap() {
-                let statuses = operation["responses"].as_object().unwrap().keys();
+                let responses = operation["responses"].as_object().unwrap();
+                let has_body = ["post", "put"].contains(&method.as_str());
+                for status in ["413", "415"].iter().filter(|_| has_body) {
+                    assert!(responses.contains_key(*status), "{method} {path}: {status}");
+                }
+                let statuses = responses.keys();
                 let statuses = statuses.map(|status| status.parse().unwrap());
                 let name = format!("{} {path}", method.to_uppercase());
                 described.extend(
@@ -245,6 +250,7 @@ fn the_hub_over_http_is_as_described() {
     ask("POST", "/api/gateways/{site}/{gateway}/reopen", &[SITE, ID], open, 200);
     ask_for_another_key(&mut ask, &epoch);
     ask("POST", "/api/books/recover", &[], NONE, 200);
+    ask("POST", "/api/books/recover", &[], json!({"gateway": ID}), 400);
     ask_to_retire(&mut ask, &epoch);
     pair.gateway.terminate();
     pair.gateway.wipe();

@@ -51,6 +51,11 @@ impl<'a> RecallJson<'a> {
     }
 }
 
+/// The body of a request that needs none.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoFields {}
+
 /// The body of a request that sets a policy.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

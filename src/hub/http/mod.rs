@@ -29,6 +29,7 @@ use tokio::net::TcpListener;
 use self::routes::{HubTarget, ROUTES};
 use super::api::{HubApi, LastingToken};
 use crate::net::http::{self, ConnectionPermit, HttpResponse, PortAccess};
+use crate::net::request::read_json;
 use crate::net::stream::Certificates;
 use crate::problem::Problem;
 use crate::process::stop::Stop;
@@ -99,16 +100,25 @@ async fn respond(
         }
         HubTarget::Export => return api.export(query, sites).await,
         HubTarget::Sinks => api.sinks().await,
-        HubTarget::RetrySink(name) => api.retry_sink(&name).await,
+        HubTarget::RetrySink(name) => {
+            no_fields(request).await?;
+            api.retry_sink(&name).await
+        }
         HubTarget::Catalogue => return api.catalogue().await.map(http::csv),
         HubTarget::Retire(site, gateway) => api.retire(&site, &gateway, request).await,
         HubTarget::BringBack(site, gateway) => {
             api.bring_back(&site, &gateway, request, &principal).await
         }
-        HubTarget::Repair(site, gateway) => api.repair(&site, &gateway).await,
+        HubTarget::Repair(site, gateway) => {
+            no_fields(request).await?;
+            api.repair(&site, &gateway).await
+        }
         HubTarget::Reopen(site, gateway) => api.reopen(&site, &gateway, request).await,
         HubTarget::AcceptKey(site, gateway) => api.accept_key(&site, &gateway, request).await,
-        HubTarget::Recover => api.recover().await,
+        HubTarget::Recover => {
+            no_fields(request).await?;
+            api.recover().await
+        }
         HubTarget::Page
         | HubTarget::PageFile(_)
         | HubTarget::Healthz
@@ -116,6 +126,12 @@ async fn respond(
         | HubTarget::Metrics => unreachable!("see above"),
     };
     json.map(http::json)
+}
+
+/// Reads the body of a request that has no fields: none, or an empty object.
+async fn no_fields(request: Request<Incoming>) -> Result<(), Problem> {
+    let body = http::body(request).await?;
+    if body.is_empty() { Ok(()) } else { read_json(&body).map(|json::NoFields {}| ()) }
 }
 
 /// Answers what needs no token, the metrics from this machine at least.
