@@ -106,6 +106,11 @@ fn every_entry_is_an_event_with_postgresql() {
          site, gateway, actor, reason) FROM inventory_changed_event"
     ));
     assert_in_view(rows.lines().map(|row| serde_json::from_str(row).unwrap()), &events);
+    // What a device may have written.
+    postgres.sql("UPDATE entry SET at_ms = CASE seq WHEN 1 THEN 9223372036854775807 ELSE -9223372036854775808 END");
+    let years = "SELECT string_agg(DISTINCT to_char(created_at AT TIME ZONE 'UTC', 'YYYY'), ' ')
+                 FROM inventory_changed_event WHERE gateway IS NOT NULL";
+    assert_eq!(postgres.sql(years).trim(), "1970 9999");
 }
 
 fn assert_every_entry_is_an_event(broker: &Broker, hub: Hub) -> (Vec<Value>, Pair) {
