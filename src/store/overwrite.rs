@@ -45,6 +45,8 @@ type Modified = (Option<SystemTime>, u64);
 /// What the index says of the WAL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct LogIndex {
+    /// Counts commits.
+    commits: u32,
     frames: u32,
     frame_bytes: u64,
     salts: [u8; 8],
@@ -100,10 +102,14 @@ impl OverwriteWatch {
 }
 
 /// Whether a checkpoint may have written to the database since the index was seen. A commit that starts the
-/// WAL from the beginning changes the salts as well, but there is none to copy if all was copied before.
+/// WAL from the beginning changes the salts as well, but there is none to copy if all was copied before; and
+/// if that was the only commit, and the only such start.
 fn may_be_checkpoint(seen: LogIndex, index: &File, is_shorter: bool) -> bool {
     LogIndex::read(index).is_none_or(|now| {
-        let is_restarted = seen.copied[0] >= seen.frames && now.copied == [0, 0];
+        let is_only = now.commits.wrapping_sub(seen.commits) <= 1
+            && now.starts().wrapping_sub(seen.starts()) <= 1;
+        let was_copied = seen.frames > 0 && seen.copied[0] >= seen.frames;
+        let is_restarted = is_only && was_copied && now.frames > 0 && now.copied == [0, 0];
         let has_finished = !is_restarted && (now.salts, now.copied) != (seen.salts, seen.copied);
         let [copied, to_copy] = now.copied;
         has_finished || (copied < to_copy && !is_shorter)
@@ -118,11 +124,18 @@ impl LogIndex {
         let number = |at: usize| Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
         let page_bytes = u16::from_ne_bytes(*first.get(14..)?.first_chunk()?);
         rest.starts_with(first).then_some(Self {
+            commits: number(8)?,
             frames: number(16)?,
             frame_bytes: u64::from(page_bytes) + FRAME_HEADER_BYTES,
             salts: *first.get(32..)?.first_chunk()?,
             copied: [number(96)?, number(128)?],
         })
+    }
+
+    /// How often the WAL was started from the beginning: the first salt counts it.
+    fn starts(&self) -> u32 {
+        let [count, _] = *self.salts.as_chunks::<4>().0 else { return 0 };
+        u32::from_be_bytes(count)
     }
 
     /// Where so many frames end.

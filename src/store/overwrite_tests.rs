@@ -108,6 +108,24 @@ fn what_checkpoints_of_any_program_write_is_no_fault() {
             shop.store.check_commit_placement().unwrap();
         }
     }
+    // What has started the log over before the look is not alone.
+    for kind in ["PASSIVE", "TRUNCATE"] {
+        let mut shop = self::shop();
+        assert_eq!(checkpoint(&shop, "PASSIVE").0, 0);
+        shop.store.check_commit_placement().unwrap();
+        for n in 0..4 {
+            shop.restock(&format!("{kind}-{n}"), 1);
+            assert_eq!(checkpoint(&shop, if n == 3 { kind } else { "PASSIVE" }).0, 0);
+        }
+        if kind == "PASSIVE" {
+            shop.restock("last", 1);
+        }
+        shop.store.check_commit_placement().unwrap();
+        // After one commit.
+        shop.restock("one", 1);
+        assert_eq!(checkpoint(&shop, "TRUNCATE").0, 0);
+        shop.store.check_commit_placement().unwrap();
+    }
     // Many checkpoints of its own.
     let mut shop = Shop::unsynced();
     for n in 0..3_000 {
