@@ -289,7 +289,7 @@ impl Uplink {
             self.behind = Some(acked_seq);
             return None;
         }
-        if self.refusal.is_some() {
+        if self.refusal.is_some() || self.unanswered.len() >= SLOW_HUB_GREETINGS {
             self.progress.begin(now_ms);
         }
         self.progress.confirm(acked_seq, now_ms);

@@ -8,6 +8,8 @@ use crate::stock::Seq;
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     acked_seq: Seq,
+    /// The end of the ledger when it was looked at last.
+    seen_seq: Seq,
     /// The last time when something was confirmed, or nothing waited.
     at_ms: u64,
     is_stuck: bool,
@@ -27,11 +29,12 @@ impl Progress {
         self.acked_seq = acked_seq;
     }
 
-    /// The ledger ends here.
+    /// The ledger ends here. What is new since the last look has waited since then at most.
     pub(super) fn watch(&mut self, ledger_seq: Seq, now_ms: u64) {
-        if self.acked_seq >= ledger_seq {
+        if self.acked_seq >= self.seen_seq {
             self.at_ms = now_ms;
         }
+        self.seen_seq = ledger_seq;
         self.is_stuck = now_ms >= self.at_ms + HUB_PROGRESS_MS;
     }
 
