@@ -139,7 +139,7 @@ fn begins_printed(text: &str) -> bool {
 
 /// Whether one of [`BEGINNINGS`] is first, or comes after others of fixed length, as a date may be.
 /// These are sound, or the beginning behind them has its check digit. Two digits (AI 20) are no sign
-/// of one: a number may well begin with a year.
+/// of one: a number may well begin with a year. Nor is a weight before zeros, as any six digits are one.
 fn begins_like_elements(text: &str) -> bool {
     let Some((ai, row, after)) = split_ai(text) else { return false };
     if BEGINNINGS.contains(&ai) {
@@ -149,7 +149,8 @@ fn begins_like_elements(text: &str) -> bool {
     let is_sign = row.is_predefined && row.is_numeric() && row.most() > 2;
     let value = after.split_at_checked(row.most()).filter(|_| is_sign);
     value.is_some_and(|(value, rest)| {
-        let is_sound = check_value(row, value).is_ok();
+        let may_be_any = ai.len() > 2 && rest.starts_with("00");
+        let is_sound = !may_be_any && check_value(row, value).is_ok();
         if is_sound { begins_like_elements(rest) } else { are_digits(value) && is_checked(rest) }
     })
 }
