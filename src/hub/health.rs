@@ -12,6 +12,10 @@ const ALIVE_WITHIN: Duration = Duration::from_secs(30);
 /// The same for one that takes work: a batch takes less time, also one that fails.
 const AT_WORK_WITHIN: Duration = Duration::from_secs(10);
 
+/// The same for one that shares the frames with others: gateways send a frame again after
+/// [`HUB_ANSWER_MS`](crate::limits::HUB_ANSWER_MS), which then goes to one of these.
+const SHARING_WITHIN: Duration = Duration::from_millis(3_500);
+
 /// What the parts of a hub report about themselves.
 #[derive(Debug, Default)]
 pub(super) struct HubHealth {
@@ -72,6 +76,11 @@ impl HubHealth {
             return Some("the writer hangs or has ended");
         }
         (!self.is_subscribed()).then_some("the broker has not granted the subscriptions")
+    }
+
+    /// Whether frames that others could take are better left to them.
+    pub(super) fn should_leave_frames(&self) -> bool {
+        self.is_failing() || self.heartbeat.silence() > SHARING_WITHIN
     }
 
     /// The same for those who may know where the broker is.

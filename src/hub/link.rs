@@ -1,6 +1,7 @@
 //! The hub's link: its connection to the broker, over which the gateways' frames arrive.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rumqttc::{AsyncClient, ClientError, QoS};
 use tokio::sync::mpsc;
@@ -22,6 +23,9 @@ use crate::protocol::topic::{Channel, parse_topic, shared_filter, topic_filter};
 
 /// To the frames of the gateways, and to their states.
 const SUBSCRIPTIONS: usize = 2;
+
+/// How often a worker that shares the frames looks whether it can book them.
+const ABILITY_LOOK: Duration = Duration::from_millis(500);
 
 /// Connects to the broker, again and again, and hands the writer what gateways publish.
 #[derive(Debug)]
@@ -74,11 +78,20 @@ impl BrokerLink {
     /// Keeps the connection up until a stop is requested.
     pub(super) async fn run(mut self, mut stop: Stop) {
         loop {
+            tokio::select! {
+                () = self.until_able() => {}
+                () = stop.requested() => return,
+            }
             self.backoff.begin(self.clock.since_start_ms());
             let mut renewal = self.broker.renewal();
             let mut connection = self.broker.connect();
+            let unable = until_unable(Arc::clone(&self.health), self.group.is_some());
             let error = tokio::select! {
                 error = self.run_connection(&mut connection) => error,
+                () = unable => {
+                    self.leave();
+                    continue;
+                }
                 () = stop.requested() => return self.publisher.disconnect(),
             };
             if matches!(error.failure, LinkFailure::Closed) {
@@ -96,6 +109,22 @@ impl BrokerLink {
                 () = stop.requested() => return,
             }
         }
+    }
+
+    /// Waits until this worker can book frames, if others get them meanwhile.
+    async fn until_able(&self) {
+        while self.group.is_some() && self.health.should_leave_frames() {
+            tokio::time::sleep(ABILITY_LOOK).await;
+        }
+    }
+
+    /// Leaves the frames to the other workers.
+    fn leave(&self) {
+        self.publisher.disconnect();
+        self.health.set_subscribed(false);
+        tracing::warn!(
+            "this worker cannot write the books, and leaves the frames of the gateways to the others until it can"
+        );
     }
 
     /// Handles events until the connection is lost; returns why it is.
@@ -188,6 +217,15 @@ impl BrokerLink {
                 "the link is down; the gateways keep their entries"
             );
         }
+    }
+}
+
+/// Waits until frames are better left to other workers, if there may be some. One commit may fail.
+async fn until_unable(health: Arc<HubHealth>, has_others: bool) {
+    let mut looks = 0;
+    while !has_others || looks < 2 {
+        tokio::time::sleep(ABILITY_LOOK).await;
+        looks = if health.should_leave_frames() { looks + 1 } else { 0 };
     }
 }
 
