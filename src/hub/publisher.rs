@@ -7,11 +7,12 @@ use rumqttc::{AsyncClient, QoS};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-use super::core::FrameAnswer;
+use super::core::{FrameAnswer, LimitNews, size_limit};
 use super::jobs::HubJob;
 use super::metrics::HubMetrics;
 use super::outgoing::Outgoing;
 use crate::clock::Clock;
+use crate::net::mqtt::RAISE_THE_LIMIT;
 use crate::protocol::Frame;
 use crate::protocol::frame::BooksId;
 use crate::protocol::frame_size::FrameSize;
@@ -233,6 +234,19 @@ async fn hand_over(shared: Arc<Shared>, client: AsyncClient, jobs: mpsc::Sender<
         if is_due {
             let _ = jobs.try_send(HubJob::Tick);
         }
+    }
+}
+
+/// Logs a limit on the way to a gateway, once when it is found and once when it is gone.
+pub(super) fn log_limit((gateway, lost): LimitNews) {
+    match lost {
+        Some(bytes) => tracing::warn!(
+            %gateway,
+            next = RAISE_THE_LIMIT,
+            "{}; smaller frames are sent",
+            size_limit(bytes as u64)
+        ),
+        None => tracing::info!(%gateway, "large frames arrive again"),
     }
 }
 

@@ -13,9 +13,7 @@ use tokio::sync::mpsc;
 
 use super::batch::{BatchTime, EarlyFrame, HubBatch, HubBatchOutcome, expected};
 use super::books_clock::BooksClock;
-use super::core::{
-    Books as _, Downlink, LimitNews, Quota, Quotas, Rules, reject_frame, size_limit,
-};
+use super::core::{Books as _, Downlink, Quota, Quotas, Rules, reject_frame};
 use super::db::{BooksDatabase, BooksError, Locks};
 use super::failures::BooksFailures;
 use super::feed::FeedEnd;
@@ -24,13 +22,12 @@ use super::jobs::HubJob;
 use super::left_out::LeftOut;
 use super::metrics::HubMetrics;
 use super::open_sales::OpenSales;
-use super::publisher::Publisher;
+use super::publisher::{Publisher, log_limit};
 use super::rejected::RejectedFrames;
 use super::signer::BooksSigner;
 use super::strangers::Strangers;
 use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::{HUB_BATCH_FRAMES_MAX, HUB_BATCH_REQUESTS_MAX, HUB_BATCH_SKUS_MAX};
-use crate::net::mqtt::RAISE_THE_LIMIT;
 use crate::process::stop::Stop;
 use crate::protocol::Frame;
 use crate::protocol::topic::GatewayId;
@@ -165,7 +162,7 @@ impl HubWriter {
     /// Runs until all senders of jobs are dropped; or, after a request to stop, until the books
     /// cannot be written.
     pub(super) fn run(mut self) {
-        while let Some(first) = self.jobs.blocking_recv() {
+        while let Some(first) = self.next_job() {
             self.wait_for_others();
             let more = std::iter::from_fn(|| self.jobs.try_recv().ok());
             let mut jobs: Vec<HubJob> =
@@ -183,6 +180,14 @@ impl HubWriter {
         }
         self.sign_if_due(true);
         self.settle();
+    }
+
+    /// The next job. Requests that were too many for the last batch do not wait for one.
+    fn next_job(&mut self) -> Option<HubJob> {
+        match self.requests.is_empty() {
+            true => self.jobs.blocking_recv(),
+            false => Some(self.jobs.try_recv().unwrap_or(HubJob::Tick)),
+        }
     }
 
     /// The readers are closed after this thread, and cannot do it.
@@ -429,19 +434,6 @@ impl HubWriter {
         outcome.completions.into_iter().for_each(|complete| complete());
         let (answers, frames) = (outcome.answers.into_iter(), outcome.frames.into_iter());
         self.publisher.publish(outcome.books, answers, frames, !outcome.lacks_room);
-    }
-}
-
-/// Logs a limit on the way to a gateway, once when it is found and once when it is gone.
-fn log_limit((gateway, lost): LimitNews) {
-    match lost {
-        Some(bytes) => tracing::warn!(
-            %gateway,
-            next = RAISE_THE_LIMIT,
-            "{}; smaller frames are sent",
-            size_limit(bytes as u64)
-        ),
-        None => tracing::info!(%gateway, "large frames arrive again"),
     }
 }
 
