@@ -21,7 +21,7 @@ const WATCHED: Duration = Duration::from_millis(50);
 const UNWATCHED: Duration = Duration::from_secs(1);
 
 /// How long a query waits for positions.
-const SETTLED: Duration = Duration::from_secs(1);
+const SETTLED: Duration = Duration::from_secs(3);
 /// How long commits are gathered that get their positions together.
 const GATHERED: Duration = Duration::from_millis(10);
 
@@ -32,16 +32,19 @@ pub(super) struct FeedEnd {
     /// That a query waits for positions.
     settling: Arc<Notify>,
     end: Arc<watch::Sender<FeedCursor>>,
-    /// How often the end has been read in order to give positions; 0 with SQLite, which needs none.
+    /// Positions are given after the commit.
+    is_shared: bool,
+    /// How often the end has been read in order to give positions.
     readings: Arc<watch::Sender<u64>>,
     stop: Stop,
 }
 
 impl FeedEnd {
-    pub(super) fn new(stop: Stop) -> Self {
+    /// The end of a feed, in which other workers may have part.
+    pub(super) fn new(stop: Stop, is_shared: bool) -> Self {
         let end = watch::Sender::new(FeedCursor::default());
         let (commits, settling, readings) = (Arc::default(), Arc::default(), Arc::default());
-        Self { commits, settling, end: Arc::new(end), readings, stop }
+        Self { commits, settling, end: Arc::new(end), is_shared, readings, stop }
     }
 
     /// Notes that entries may have been committed.
@@ -69,7 +72,7 @@ impl FeedEnd {
     pub(super) async fn settle(&self) -> bool {
         let mut readings = self.readings.subscribe();
         let before = *readings.borrow_and_update();
-        if before == 0 {
+        if !self.is_shared {
             return false;
         }
         self.settling.notify_one();

@@ -195,7 +195,10 @@ impl Hub {
         let (left_out, open_sales) = (Arc::<LeftOut>::default(), OpenSales::default());
         let strangers = Arc::new(strangers(config.gateways));
         let rejected = RejectedFrames::new(Arc::clone(&metrics));
-        let (feed, ours) = (FeedEnd::new(stop.clone()), [database.reader()?, database.reader()?]);
+        let (feed, ours) = (
+            FeedEnd::new(stop.clone(), config.store.may_be_shared()),
+            [database.reader()?, database.reader()?],
+        );
         let writer = HubWriter::new(database, waiting, publisher.clone(), Arc::clone(&metrics))
             .serving(asked)
             .feeding(feed.clone())
