@@ -36,13 +36,15 @@ pub struct Recovery {
 /// If the books database fails.
 pub fn recover<B: Books>(books: &mut B) -> Result<Recovery, B::Error> {
     let mut identity = books.identity()?;
-    let gateways = books.held_gateways()?;
     let (mut newest, mut since_ms) = (identity.generation, i64::MAX);
-    for gateway in &gateways {
-        if let Some(mut book) = books.books(gateway)?.pop() {
+    let mut gateways = Vec::new();
+    for gateway in books.held_gateways()? {
+        let Some(mut book) = books.books(&gateway)?.pop() else { continue };
+        if let Some(held) = book.held.take() {
             newest = newest.max(book.takeover.heard_generation);
-            since_ms = book.held.take().map_or(since_ms, |held| held.since_ms.min(since_ms));
+            since_ms = since_ms.min(held.since_ms);
             books.save(&book)?;
+            gateways.push(gateway);
         }
     }
     if !gateways.is_empty() {
@@ -65,7 +67,10 @@ fn settle<B: Books>(
         let book = books.books(&gateway)?.pop();
         let Some(mut book) = book.filter(|_| !held.contains(&gateway)) else { continue };
         if book.is_open() && !book.is_taken_over() {
+            (book.takeover.transfers, book.takeover.units) = (0, 0);
             book.takeover.generation = generation;
+            let taken = book.taken.catalogue;
+            catalogue::start_again(&mut book, taken);
             books.save(&book)?;
         }
     }
