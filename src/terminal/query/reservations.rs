@@ -132,8 +132,12 @@ pub(super) async fn one(
         });
     }
     client.spend_walk(RECORD_VISITS);
-    let lookup = intake.find_request(id.clone()).await?;
-    let record = ledger.find_request(lookup).await.map_err(|error| unreadable("ledger", &error))?;
+    let mut record = ledger.find_request(intake.find_request(id.clone()).await?).await;
+    if record.is_err() {
+        // Its record may have been pruned since it was looked up.
+        record = ledger.find_request(intake.find_request(id.clone()).await?).await;
+    }
+    let record = record.map_err(|error| unreadable("ledger", &error))?;
     let made = record.as_ref().and_then(|record| Some(record.outcome.as_ref().ok()?.seq));
     let found = record.and_then(|record| ended(&id, record, &state.stock()));
     let found = found.ok_or_else(|| {
