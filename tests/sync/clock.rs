@@ -211,7 +211,7 @@ fn reservations_in_the_pool_end_in_time_however_the_clock_of_the_hub_jumps() {
             let answer = http.post("/api/reservations", &with(one(id, "A", units), "ttl_s", ttl_s));
             assert_eq!(answer.status, 201, "{answer:?}");
         };
-        reserve("short", 3, 4);
+        reserve("short", 3, 15);
         reserve("long", 2, 600);
         wall.set(offset);
         let reserved = || hub.stock("A")["reserved"].clone();

@@ -76,7 +76,8 @@ fn a_month_goes_as_a_whole_table_once_every_sink_has_taken_it_and_all_of_it_is_o
     books.erp.state().status = None;
     until("the sink catches up", || sink(&books.hub, "erp")["lag_events"] == 0);
     // Somebody reads meanwhile, and the hub is killed.
-    let reading = books.read_for(20);
+    let end = tempfile::tempdir().unwrap();
+    let reading = books.read_until(&end.path().join("it is over"));
     books.hub.restart();
     until("the rest is removed", || feed(&books.hub).len() == 2);
     books.hub.kill9();
@@ -86,6 +87,7 @@ fn a_month_goes_as_a_whole_table_once_every_sink_has_taken_it_and_all_of_it_is_o
     until_confirmed(&books.gateway);
     assert!(!reading.is_finished(), "nothing waits for it");
     assert_eq!(books.first_tables(), "entry_first movement_first");
+    std::fs::write(end.path().join("it is over"), "").unwrap();
     drop(reading.join());
     books.hub.kill9();
     books.hub.launch();
@@ -229,11 +231,12 @@ impl Books {
     }
 
     /// Reads a ledger, in a transaction that takes some seconds.
-    fn read_for(&self, seconds: u32) -> JoinHandle<Finished> {
-        let url = self.postgres.url();
+    fn read_until(&self, there_is: &Path) -> JoinHandle<Finished> {
+        let (url, there_is) = (self.postgres.url(), there_is.display().to_string());
         let reading = thread::spawn(move || {
             let mut psql = Command::new("psql");
-            let pause = format!("\\! sleep {seconds}");
+            let pause =
+                format!("\\! timeout 120 sh -c 'until [ -e \"{there_is}\" ]; do sleep 0.1; done'");
             psql.args([&url, "-Xqc", "BEGIN; SELECT count(*) FROM entry", "-c", &pause]);
             run_to_end(&mut psql)
         });

@@ -10,7 +10,7 @@ use crate::support::bodies::{one, with};
 use crate::support::broker::{Broker, section};
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
-use crate::support::patience::{throughout, until, until_within};
+use crate::support::patience::{throughout, until};
 use crate::support::postgres::Postgres;
 use crate::support::process::free_port;
 use crate::support::terminal::Terminal;
@@ -53,7 +53,7 @@ fn workers_of_other_books_take_nothing_from_a_hub_on_the_same_broker() {
     let other = Hub::start_on(&others.url(), &section);
     for n in 0..20 {
         gateway.http().ok("deduct", one(&format!("r{n}"), "A", 1));
-        until_within(Duration::from_secs(2), "the hub confirms each at once", || {
+        until("the hub confirms each", || {
             gateway.http().get("/api/status").json()["sync"]["pending"] == 0
         });
     }
