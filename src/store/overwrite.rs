@@ -102,14 +102,12 @@ impl OverwriteWatch {
 }
 
 /// Whether a checkpoint may have written to the database since the index was seen. A commit that starts the
-/// WAL from the beginning changes the salts as well, but there is none to copy if all was copied before; and
-/// if that was the only commit, and the only such start.
+/// WAL from the beginning changes the salts as well, but if all was copied before, there was nothing to copy.
+/// That is certain of one commit only, which is still in the WAL.
 fn may_be_checkpoint(seen: LogIndex, index: &File, is_shorter: bool) -> bool {
     LogIndex::read(index).is_none_or(|now| {
-        let is_only = now.commits.wrapping_sub(seen.commits) <= 1
-            && now.starts().wrapping_sub(seen.starts()) <= 1;
-        let was_copied = seen.frames > 0 && seen.copied[0] >= seen.frames;
-        let is_restarted = is_only && was_copied && now.frames > 0 && now.copied == [0, 0];
+        let is_alone = now.commits.wrapping_sub(seen.commits) <= 1 && now.frames > 0;
+        let is_restarted = is_alone && seen.copied[0] >= seen.frames && now.copied == [0, 0];
         let has_finished = !is_restarted && (now.salts, now.copied) != (seen.salts, seen.copied);
         let [copied, to_copy] = now.copied;
         has_finished || (copied < to_copy && !is_shorter)
@@ -130,12 +128,6 @@ impl LogIndex {
             salts: *first.get(32..)?.first_chunk()?,
             copied: [number(96)?, number(128)?],
         })
-    }
-
-    /// How often the WAL was started from the beginning: the first salt counts it.
-    fn starts(&self) -> u32 {
-        let [count, _] = *self.salts.as_chunks::<4>().0 else { return 0 };
-        u32::from_be_bytes(count)
     }
 
     /// Where so many frames end.

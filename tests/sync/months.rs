@@ -2,6 +2,7 @@
 //! removed.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -87,7 +88,7 @@ fn a_month_goes_as_a_whole_table_once_every_sink_has_taken_it_and_all_of_it_is_o
     until_confirmed(&books.gateway);
     assert!(!reading.is_finished(), "nothing waits for it");
     assert_eq!(books.first_tables(), "entry_first movement_first");
-    std::fs::write(end.path().join("it is over"), "").unwrap();
+    fs::write(end.path().join("it is over"), "").unwrap();
     drop(reading.join());
     books.hub.kill9();
     books.hub.launch();
@@ -230,7 +231,7 @@ impl Books {
         self.sql("SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relname IN ('entry_first', 'movement_first')")
     }
 
-    /// Reads a ledger, in a transaction that takes some seconds.
+    /// Reads a ledger, in a transaction that ends once there is such a file.
     fn read_until(&self, there_is: &Path) -> JoinHandle<Finished> {
         let (url, there_is) = (self.postgres.url(), there_is.display().to_string());
         let reading = thread::spawn(move || {
