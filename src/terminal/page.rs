@@ -128,12 +128,28 @@ mod tests {
         let source = include_str!("page/fr.json");
         assert_eq!(texts, serde_json::from_str::<serde_json::Value>(source).unwrap());
         for (name, part) in [
-            ("codes.js", r"const COMMAND=/^STOCKGATE ([A-Z]+)(?: (.*))?$/s;"),
+            ("codes.js", r"=/^STOCKGATE ([A-Z]+)(?: (.*))?$/s;"),
             ("words.js", r"return `−${quantity}`;"),
             ("found.js", "'#found button'"),
             ("feedback.js", "catch{}"),
             ("style.css", r#"content:"\2713" / "";"#),
             ("style.css", "(max-width:30rem)"),
+        ] {
+            assert!(built(name).contains(part), "{name}: {part}");
+        }
+    }
+
+    /// Only what no other file can name has another name than in the source.
+    #[test]
+    fn private_members_and_constants_have_short_names() {
+        let built = |name| text(known(name).unwrap());
+        let outbox = built("outbox.js");
+        assert!(outbox.contains("this.#a=link;") && !outbox.contains("#link"), "{outbox}");
+        assert!(!outbox.contains("HISTORY_MAX") && outbox.contains("get undoable()"), "{outbox}");
+        for (name, part) in [
+            ("scanner.js", "export const SEPARATOR="),
+            ("amount.js", "Number.MAX_SAFE_INTEGER"),
+            ("link.js", "WebSocket.OPEN"),
         ] {
             assert!(built(name).contains(part), "{name}: {part}");
         }
