@@ -18,7 +18,7 @@ macro_rules! files {
 }
 
 /// The first file is served at `/`, the second one at `/scanner`, the others at `/page/`.
-static FILES: [PageFile; 42] = files! {
+static FILES: [PageFile; 43] = files! {
     "index.html" HTML,
     "scanner.html" HTML,
     "style.css" STYLE,
@@ -50,6 +50,7 @@ static FILES: [PageFile; 42] = files! {
     "settings.js" SCRIPT,
     "sheet.css" STYLE,
     "sheet.js" SCRIPT,
+    "sheet.json" JSON,
     "sink.js" SCRIPT,
     "stock.js" SCRIPT,
     "texts.js" SCRIPT,
@@ -104,8 +105,8 @@ mod tests {
 
     /// Whether a terminal loads the file; it loads one language, and the sheet on demand.
     fn is_opened(file: &PageFile) -> bool {
-        let is_language = file.content_type == JSON && file.name != "fr.json";
-        !is_language
+        let is_other_language = file.content_type == JSON && file.name != "fr.json";
+        !is_other_language
             && !["scanner.html", "sheet.css", "sheet.js", "barcode.js", "code128.js"]
                 .contains(&file.name)
     }
@@ -184,9 +185,17 @@ mod tests {
     fn every_script_is_asked_for_at_once_and_kept_for_the_time_without_a_gateway() {
         let mut scripts = BTreeSet::new();
         add_imports("app.js", &mut scripts);
-        let (page, worker) = (text(&FILES[0]), text(known(WORKER).unwrap()));
+        let [page, sheet] = [0, 1].map(|at| text(&FILES[at]));
+        let mut of_sheet = BTreeSet::new();
+        add_imports("sheet.js", &mut of_sheet);
+        // The worker keeps what the pages name; tests/page/settings.test.mjs runs it.
+        let worker = text(known(WORKER).unwrap());
+        assert!(worker.contains(r".match(/page\/\w+\.\w+/g)"), "{worker}");
+        for script in of_sheet {
+            let path = format!("page/{script}");
+            assert!(page.contains(&path) || sheet.contains(&path), "{path}");
+        }
         for script in &scripts {
-            assert!(worker.contains(&format!("'{script}'")), "{WORKER} lacks {script}");
             let preload = format!("<link rel=\"modulepreload\" href=\"page/{script}\">");
             assert!(script == "app.js" || page.contains(&preload), "{preload}");
         }

@@ -6,7 +6,7 @@ use crate::support::http::Answer;
 const TOKEN: &str =
     "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret-0123456789\"\n";
 const BYTES_MAX: usize = 200_000;
-const NAMES: [&str; 40] = [
+const NAMES: [&str; 41] = [
     "amount.js",
     "app.js",
     "barcode.js",
@@ -40,6 +40,7 @@ const NAMES: [&str; 40] = [
     "settings.js",
     "sheet.css",
     "sheet.js",
+    "sheet.json",
     "sink.js",
     "stock.js",
     "style.css",
