@@ -25,6 +25,7 @@ static FILES: [PageFile; 43] = files! {
     "icon.svg" IMAGE,
     "manifest.json" MANIFEST,
     "offline.js" SCRIPT,
+    "action.js" SCRIPT,
     "amount.js" SCRIPT,
     "app.js" SCRIPT,
     "barcode.js" SCRIPT,
@@ -34,7 +35,6 @@ static FILES: [PageFile; 43] = files! {
     "database.js" SCRIPT,
     "dom.js" SCRIPT,
     "feedback.js" SCRIPT,
-    "found.js" SCRIPT,
     "item.js" SCRIPT,
     "kept.js" SCRIPT,
     "link.js" SCRIPT,
@@ -43,7 +43,7 @@ static FILES: [PageFile; 43] = files! {
     "order.js" SCRIPT,
     "orders.js" SCRIPT,
     "outbox.js" SCRIPT,
-    "pad.js" SCRIPT,
+    "quantity.js" SCRIPT,
     "reservations.js" SCRIPT,
     "scanner.js" SCRIPT,
     "search.js" SCRIPT,
@@ -131,7 +131,7 @@ mod tests {
         for (name, part) in [
             ("codes.js", r"=/^STOCKGATE ([A-Z]+)(?: (.*))?$/s;"),
             ("words.js", r"return `−${quantity}`;"),
-            ("found.js", "'#found button'"),
+            ("search.js", "'#found button'"),
             ("feedback.js", "catch{}"),
             ("style.css", r#"content:"\2713" / "";"#),
             ("style.css", "(max-width:30rem)"),
@@ -150,6 +150,7 @@ mod tests {
         for (name, part) in [
             ("scanner.js", "export const SEPARATOR="),
             ("amount.js", "Number.MAX_SAFE_INTEGER"),
+            ("search.js", "'#found button'"),
             ("link.js", "WebSocket.OPEN"),
         ] {
             assert!(built(name).contains(part), "{name}: {part}");

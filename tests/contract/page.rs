@@ -7,6 +7,7 @@ const TOKEN: &str =
     "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret-0123456789\"\n";
 const BYTES_MAX: usize = 200_000;
 const NAMES: [&str; 41] = [
+    "action.js",
     "amount.js",
     "app.js",
     "barcode.js",
@@ -19,7 +20,6 @@ const NAMES: [&str; 41] = [
     "en.json",
     "es.json",
     "feedback.js",
-    "found.js",
     "fr.json",
     "icon.svg",
     "item.js",
@@ -32,8 +32,8 @@ const NAMES: [&str; 41] = [
     "order.js",
     "orders.js",
     "outbox.js",
-    "pad.js",
     "pl.json",
+    "quantity.js",
     "reservations.js",
     "scanner.js",
     "search.js",
