@@ -115,7 +115,7 @@ export class Operations {
   #undo(operation) {
     if (!operation) return;
     const isDiscarded = this.#outbox.canDiscard(operation);
-    // Whoever believes that another one was the last has to see which it was.
+    // A person who believes that another one was the last has to see which it was.
     const undone = `${t('did.rollback')}: ${figureOf(operation)} ${subjectOf(operation, this.#outbox).text}`;
     if (isDiscarded) this.#outbox.discard(operation);
     const undo = isDiscarded ? undone : this.#outbox.undo(operation);
