@@ -54,3 +54,18 @@ test('a page over plain http says what that costs, and leads to what to do about
   const [, footer] = page.split('<footer>');
   assert.match(footer.split('<details')[0], /<a id="plain" href="scanner#https" data-text="plainHttp" hidden>/, 'not within what is closed');
 });
+
+test('the screen stays on while the page is seen', () => {
+  openDocument();
+  const asked = [];
+  Object.assign(globalThis, { isSecureContext: true, navigator: { wakeLock: { request: async (kind) => asked.push(kind) } } });
+  offerSettings({ choose: async () => true, feedback: { volume: 1, muted: false } });
+  // Browsers end it with the sight of the page, and grant it to a person only.
+  document.hidden = true;
+  document.fire('visibilitychange');
+  assert.deepEqual(asked, ['screen']);
+  document.hidden = false;
+  document.fire('visibilitychange');
+  document.fire('pointerdown');
+  assert.deepEqual(asked, ['screen', 'screen', 'screen']);
+});
