@@ -8,6 +8,14 @@ use crate::support::gateway::Gateway;
 use crate::support::patience::until;
 use crate::support::terminal::Terminal;
 
+/// The words of the page take their time, as on a slow terminal.
+const SLOW_WORDS: &str = "
+    const load = window.fetch;
+    window.fetch = async (...asked) => {
+        if (String(asked[0]).endsWith('.json')) await new Promise((resolve) => setTimeout(resolve, 3_000));
+        return load(...asked);
+    }";
+
 #[test]
 fn a_reload_before_the_answer_deducts_once() {
     let gateway = Gateway::stocked(&[("A-1", 12)]);
@@ -93,8 +101,9 @@ fn what_is_entered_right_after_a_reload_without_a_gateway_is_booked_and_undone_a
     page.scan("STOCKGATE OK");
     until("it is kept", || page.kept() == 1);
 
+    page.command("Page.addScriptToEvaluateOnNewDocument", &json!({"source": SLOW_WORDS}));
     page.reload();
-    // Neither the words nor the stock need be there yet.
+    // The words need not be there yet.
     page.scan("A-3");
     page.scan("STOCKGATE OK");
     until("both are kept", || page.kept() == 2);
