@@ -84,7 +84,8 @@ fn without_blanks(text: &str, kind: &str) -> String {
         let follows = kept.ends_with(|last| after.contains(last));
         let precedes = more.starts_with(|next| before.contains(next));
         // Two signs would be another one.
-        let are_signs = ['+', '-'].into_iter().any(|sign| kept.ends_with(sign) && more.starts_with(sign));
+        let are_signs =
+            ['+', '-'].into_iter().any(|sign| kept.ends_with(sign) && more.starts_with(sign));
         let is_blank = token == " " && (follows || precedes) && !are_signs;
         // The end of a line may end a statement after any other sign.
         let is_end = token == "\n" && kept.ends_with(['{', '(', '[', ',', ';']);
