@@ -36,7 +36,7 @@ function terminal({ isSlow = true } = {}) {
   const storage = { keys: () => [...texts.keys()], get: (key) => texts.get(key) ?? null, put: (key, text) => (text === null ? texts.delete(key) : texts.set(key, text)) };
   const outbox = new Outbox(link, nothing, storage);
   const stock = { items: new Map(ITEMS.map((item) => [item.sku, item])), isOld: false, threshold: 0 };
-  const known = (sku) => ({ state: stock.items.has(sku) ? 'known' : 'unknown', sku });
+  const known = (code) => { const sku = code.replace('BARCODE', 'A'); return { state: stock.items.has(sku) ? 'known' : 'unknown', sku }; };
   const orders = new Orders(stock, feedback, { show: (sku) => work.show(sku), draw: () => work.draw() });
   const work = new Work({
     link, outbox, stock, feedback, order: orders,
@@ -232,4 +232,37 @@ test('a lookup that fails altogether holds up nothing for ever', async () => {
   await assert.rejects(looked);
   turns.take(() => done.push('second'));
   assert.deepEqual(done, ['first', 'second']);
+});
+
+test('the same is booked however slow the lookups are, and whichever ends first', async () => {
+  const codes = ['A-1', 'A-2', 'BARCODE-1', 'A-9'];
+  for (let seed = 1; seed <= 120; seed += 1) {
+    let state = seed * 2654435761 % 2 ** 32;
+    const roll = (sides) => {
+      state = (state * 1664525 + 1013904223) % 2 ** 32;
+      return Math.floor(state / 2 ** 32 * sides);
+    };
+    const acts = Array.from({ length: 14 }, () => [
+      () => { const code = codes[roll(4)]; return ['scan', code]; },
+      () => ['scan', codes[roll(2)]],
+      () => ['type', String(2 + roll(70))],
+      () => ['enter'],
+      () => ['scan', ['STOCKGATE OK', 'STOCKGATE UNDO', `STOCKGATE QTY ${1 + roll(9)}`, 'STOCKGATE CLEAR'][roll(4)]],
+      () => ['shortcut', ['F2', 'F4', 'F8', 'F9'][roll(4)]],
+    ][roll(6)]());
+    const run = async (isSlow) => {
+      visit();
+      const it = terminal({ isSlow });
+      it.work.setMode('deduct');
+      for (const [what, ...how] of acts) {
+        if (what === 'type') it.type(...how);
+        it.work[what === 'type' ? 'enter' : what](...how);
+        if (isSlow && it.asked.length && roll(3) === 0) await it.answer(it.asked[roll(it.asked.length)].code);
+        await settle();
+      }
+      await it.answerAll();
+      return [it.outbox.waiting.map(({ op, body }) => `${op} ${body.quantity ?? body.counted} ${body.sku}`).reverse(), it.$('quantity').value, it.$('sku').textContent];
+    };
+    assert.deepEqual(await run(true), await run(false), `seed ${seed}: ${acts.map((act) => act.join(' ')).join(', ')}`);
+  }
 });

@@ -5,8 +5,10 @@ import { elementsOf, isSound } from './codes.js';
 const ID_BYTES_MAX = 64;
 /** A terminal that knows a code waits no longer than this for a gateway that does not answer. */
 const PATIENCE_MS = 1_500;
+/** One that knows it not holds up what is entered later no longer than this. */
+const LONG_MS = 4_000;
 
-const late = () => new Promise((resolve) => setTimeout(() => resolve({ lost: true }), PATIENCE_MS));
+const late = (ms) => new Promise((resolve) => setTimeout(() => resolve({ lost: true }), ms));
 const bytes = (text) => new TextEncoder().encode(text).length;
 export const isId = (text) => bytes(text) <= ID_BYTES_MAX && !/\p{Cc}/u.test(text);
 
@@ -30,7 +32,7 @@ export class Lookup {
     if (resolved.ok) return this.#found(code, resolved.result);
     if (resolved.lost && !here) {
       // A database that does not open is waited for no longer than the gateway.
-      await Promise.race([this.#recalled, late()]);
+      await Promise.race([this.#recalled, late(PATIENCE_MS)]);
       here = this.#here(code);
     }
     if (resolved.lost && here) return { state: 'known', ...here };
@@ -49,7 +51,7 @@ export class Lookup {
 
   #ask(code, here) {
     const asked = this.#link.ask({ op: 'resolve', code });
-    return here ? Promise.race([asked, late()]) : asked;
+    return Promise.race([asked, late(here ? PATIENCE_MS : LONG_MS)]);
   }
 
   #here(code) { return this.#codes.find(code, (sku) => this.#stock.items.has(sku)); }
@@ -77,7 +79,7 @@ export class Lookup {
 export class Turns {
   /** Lookups that are under way. */
   #looking = 0;
-  /** Resolves when the last of those in order is over. */
+  /** Resolves when the last of them is over. */
   #turn = Promise.resolve();
   #held = [];
   #isReleasing = false;
@@ -97,12 +99,13 @@ export class Turns {
     return this.#changed(true);
   }
 
-  /** What follows from a lookup is done by `then(found)`, before all that waits; `isInOrder` waits for earlier ones of these. */
-  async look(looking, then, isInOrder = false) {
+  /** What follows from a lookup is done by `then(found)`: after that of earlier ones, and before all that waits. */
+  async look(looking, then) {
     this.#looking += 1;
-    if (isInOrder) this.#turn = this.#turn.then(() => looking);
+    const turn = this.#turn.then(() => looking);
+    this.#turn = turn.catch(() => {});
     try {
-      then(await (isInOrder ? this.#turn : looking));
+      then(await turn);
     } finally {
       this.#looking -= 1;
       this.#isReleasing = true;

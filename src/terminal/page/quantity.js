@@ -52,6 +52,7 @@ export class Quantity {
   set(text) {
     this.#field.value = this.#filled = text;
     this.entered = null;
+    if (this.counted) this.counted.isSum = false;
   }
 
   /** Forgets the item as well. */

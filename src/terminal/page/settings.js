@@ -1,7 +1,10 @@
 /** The choices that belong to this terminal, and what its browser can do. */
 
 import { $, make } from './dom.js';
+import { keep, kept } from './kept.js';
 import { LANGUAGES, keepLanguage } from './texts.js';
+
+const AT_ONCE_KEY = 'stockgate.atOnce';
 
 /** `choose(tag)` switches the language, and resolves to whether it did. */
 export function offerSettings({ choose, feedback }) {
@@ -24,6 +27,8 @@ export function offerSettings({ choose, feedback }) {
     feedback.setMuted(!feedback.muted);
     $('sound').setAttribute('aria-pressed', String(!feedback.muted));
   });
+  $('at-once').checked = kept(AT_ONCE_KEY) === 'yes';
+  $('at-once').addEventListener('change', ({ target }) => keep(AT_ONCE_KEY, target.checked ? 'yes' : 'no'));
   $('full').hidden = !document.fullscreenEnabled;
   $('full').addEventListener('click', () => {
     if (document.fullscreenElement) document.exitFullscreen();

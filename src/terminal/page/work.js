@@ -12,7 +12,6 @@ import { ready } from './sink.js';
 import { t } from './texts.js';
 import { waitingText } from './words.js';
 
-const AT_ONCE_KEY = 'stockgate.atOnce';
 const MODE_KEY = 'stockgate.mode';
 const KEYS = { F2: 'deduct', F4: 'restock', F8: 'reserve', F9: 'count' };
 const SHORT_NUMBER = 3;
@@ -46,16 +45,14 @@ export class Work {
     [this.#link, this.#outbox, this.#stock, this.#lookup] = [link, outbox, stock, lookup];
     [this.#feedback, this.#order, this.#found] = [feedback, order, found];
     this.#action = new Action({ link, stock, outbox, order });
-    this.#quantity = new Quantity(() => { this.#enter(true); this.#changed(); }, (change) => this.#step(change));
+    this.#quantity = new Quantity(() => { this.#quantity.enter(this.#shown, true); this.#changed(); }, (change) => this.#step(change));
     $('find').addEventListener('submit', (event) => { event.preventDefault(); this.#queue(() => this.#findTyped()); });
     $('code').addEventListener('input', () => found.search($('code').value));
     $('act').addEventListener('submit', (event) => { event.preventDefault(); this.confirm(); });
     $('act').addEventListener('keydown', (event) => { if (event.key === 'Enter' && this.#mode === 'order' && event.target.localName === 'input') { event.preventDefault(); this.enter(); } });
     $('modes').addEventListener('change', ({ target: { value } }) => this.inTurn(() => this.setMode(value)));
     $('order').addEventListener('keydown', (event) => { if (event.key === 'Enter') { event.preventDefault(); order.settle(); ready(); } });
-    for (const [id, kind] of [['order', 'input'], ['reason', 'change']]) $(id).addEventListener(kind, () => this.draw());
-    $('at-once').checked = kept(AT_ONCE_KEY) === 'yes';
-    $('at-once').addEventListener('change', (event) => { keep(AT_ONCE_KEY, event.target.checked ? 'yes' : 'no'); this.draw(); });
+    for (const [id, kind] of [['order', 'input'], ['reason', 'change'], ['at-once', 'change']]) $(id).addEventListener(kind, () => this.draw());
     document.addEventListener('keydown', (event) => { if (event.key === 'Escape' && !event.defaultPrevented) { this.#turns.drop(); this.clear(); } });
     this.setMode(kept(MODE_KEY) ?? 'deduct');
   }
@@ -99,7 +96,7 @@ export class Work {
     // Typing continues after it.
     field.setSelectionRange(field.value.length, field.value.length);
     if (field === $('code')) this.#found.search(field.value);
-    else this.#enter(true);
+    else this.#quantity.enter(this.#shown, true);
     this.#changed();
   }
 
@@ -228,13 +225,24 @@ export class Work {
     this.#shown = shown;
     this.draw();
     ready();
-    // Immediate deductions happen in the order of the scans, whichever lookup ends first.
     return this.#turns.look(this.#lookup.find(code), (found) => {
       Object.assign(shown, found);
       if (atOnce) this.#deductAtOnce(shown);
-      else if (this.#shown && (shown.nth >= this.#shown.nth || code === this.#shown.code)) this.#put(shown, by);
-      else if (by && shown.state === 'known' && !this.#link.needsToken) this.#count(shown, by);
-    }, atOnce);
+      else if (this.#shown && shown.nth >= this.#shown.nth) this.#put(shown, by);
+      else if (by && !this.#link.needsToken) this.#pass(shown, by);
+    });
+  }
+
+  /** Another code has come since. What was scanned before counts all the same, or is heard to have failed. */
+  #pass(shown, by) {
+    const front = this.#shown;
+    const isNext = front?.state === 'searching' && this.#quantity.entered !== front;
+    if (shown.state !== 'known') this.#feedback.bad();
+    else if (!isNext) return this.#count(shown, by);
+    else this.#put(shown, by);
+    if (shown.state !== 'known' && isNext) this.#quantity.counted = null;
+    this.#shown = front;
+    return this.draw();
   }
 
   /** Deducts even if another code has come since; what cannot be deducted is shown again. */
@@ -292,8 +300,7 @@ export class Work {
   #putUnknown(shown, by) {
     const { code, state } = shown;
     const isTyped = by === 'hand';
-    const isSearched = isTyped || state === 'nothing' || shown.near;
-    const hasHits = isSearched && this.#found.search(shown.near ?? code);
+    const hasHits = (isTyped || state === 'nothing' || shown.near) && this.#found.search(shown.near ?? code);
     const isOffered = isTyped && hasHits && !shown.near;
     if (this.#isOrder(shown, by) && (!isOffered || /^\d+$/.test(code))) {
       this.clear();
@@ -326,8 +333,6 @@ export class Work {
     this.draw();
   }
 
-  // ---- The quantity ----
-
   /** Returns whether nothing was lost. */
   setMode(mode) {
     if (!MODES.includes(mode)) return false;
@@ -336,7 +341,6 @@ export class Work {
     if (mode !== this.#mode && (own.includes(mode) || own.includes(this.#mode))) {
       this.settle(false);
       isLost = this.#lose();
-      if (isLost && this.#quantity.counted) this.#quantity.counted.isSum = false;
       this.#quantity.set(own.includes(mode) || !this.#shown ? '' : '1');
     }
     this.#mode = mode;
@@ -351,19 +355,14 @@ export class Work {
     // It would be the one of an item that waits.
     if (this.#turns.isHolding) return this.#feedback.bad();
     $('quantity').value = text;
-    this.#enter(false);
+    this.#quantity.enter(this.#shown, false);
     return this.#changed();
   }
-
-  #enter(isTyped) { this.#quantity.enter(this.#shown, isTyped); }
 
   /** The same for one that is complete; returns whether it holds. */
   #setAmount(amount) { this.enterAmount(String(amount)); return this.settle(); }
 
-  /**
-   * In the mode of orders, the quantity is what is picked of the line in front. Returns whether it is; a code that was
-   * typed in its place is looked up at the end of it.
-   */
+  /** In the mode of orders, it is what is picked of the line in front. Returns whether it is; at its end, a code is looked up. */
   settle(isEnd = true) {
     const { entered, text, amount } = this.#quantity;
     if (this.#mode !== 'order' || !entered) return true;
