@@ -35,14 +35,17 @@ fn main() {
     }
 }
 
-/// Compresses the files of the pages, each into a file of its name. Comments, indentation and blanks
-/// are for those who read the source, which runs as it is.
+/// Compresses the files of the pages, each into a file of its name. Comments, indentation, blanks and
+/// long names are for those who read the source, which runs as it is.
 fn compress_pages() -> io::Result<()> {
     for page in PAGES {
         for file in files_in(page)? {
             let name = file.file_name().unwrap_or_default();
             let kind = file.extension().unwrap_or_default().to_string_lossy();
-            let text = without_blanks(&without_comments(&fs::read_to_string(&file)?), &kind);
+            let mut text = without_blanks(&without_comments(&fs::read_to_string(&file)?), &kind);
+            if kind == "js" {
+                text = with_short_names(&text);
+            }
             compress(Path::new(name), text.as_bytes())?;
         }
     }
@@ -65,7 +68,7 @@ fn without_comments(text: &str) -> String {
 /// mean nothing there, and without comments within lines. What is in quotes stays as it is.
 fn without_blanks(text: &str, kind: &str) -> String {
     let (before, after) = match kind {
-        "js" => ("{}()[];,=<>?:&|!*", "{}()[];,=<>?:&|!*"),
+        "js" => ("{}()[];,=<>?:&|!*+-%", "{}()[];,=<>?:&|!*+-%"),
         // A selector may begin with a colon.
         "css" => ("{};,", "{};,:"),
         "json" => ("", ":,"),
@@ -79,7 +82,11 @@ fn without_blanks(text: &str, kind: &str) -> String {
         let is_template = open.last() == Some(&'`');
         let (token, more) = rest.split_at(token_length(rest, &kept, &mut open));
         let follows = kept.ends_with(|last| after.contains(last));
-        let is_blank = token == " " && (follows || more.starts_with(|next| before.contains(next)));
+        let precedes = more.starts_with(|next| before.contains(next));
+        // Two signs would be another one.
+        let are_signs =
+            ['+', '-'].into_iter().any(|sign| kept.ends_with(sign) && more.starts_with(sign));
+        let is_blank = token == " " && (follows || precedes) && !are_signs;
         // The end of a line may end a statement after any other sign.
         let is_end = token == "\n" && kept.ends_with(['{', '(', '[', ',', ';']);
         if is_template || !(is_blank || is_end || token.starts_with("/*")) {
@@ -88,6 +95,64 @@ fn without_blanks(text: &str, kind: &str) -> String {
         rest = more;
     }
     kept
+}
+
+/// A script with short names for what only it can name: the private members of its classes, and its
+/// constants in capitals.
+fn with_short_names(text: &str) -> String {
+    let constants = constants_of(text);
+    let mut members = Vec::new();
+    let mut kept = String::new();
+    let mut open = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let is_code = open.last() != Some(&'`') && !kept.ends_with(is_of_name);
+        // A second # begins another name.
+        let ends = |(at, each): (usize, char)| !is_of_name(each) || (each == '#' && at > 0);
+        let end = rest.char_indices().find(|&each| ends(each)).map_or(rest.len(), |(at, _)| at);
+        let name = &rest[..if is_code { end } else { 0 }];
+        if name.starts_with('#') && name.len() > 1 {
+            let at = members.iter().position(|each| *each == name).unwrap_or(members.len());
+            members.resize(members.len().max(at + 1), name);
+            kept += &format!("#{}", short_name(at));
+            rest = &rest[end..];
+        } else if let Some(at) = constants.iter().position(|each| *each == name) {
+            kept += &format!("${}", short_name(at));
+            rest = &rest[end..];
+        } else {
+            let length = name.len().max(token_length(rest, &kept, &mut open));
+            kept += &rest[..length];
+            rest = &rest[length..];
+        }
+    }
+    kept
+}
+
+fn is_of_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "_$#".contains(character)
+}
+
+/// The constants in capitals that a script exports to no other one, and that it uses as nothing else.
+fn constants_of(text: &str) -> Vec<&str> {
+    let is_capital = |each: char| each.is_ascii_uppercase() || each.is_ascii_digit() || each == '_';
+    let mut found = Vec::new();
+    for (at, declared) in text.match_indices("const ") {
+        let rest = &text[at + declared.len()..];
+        let (name, rest) = rest.split_at(rest.find(|each| !is_capital(each)).unwrap_or(0));
+        let is_own = rest.starts_with('=') && !text[..at].ends_with("export ");
+        let is_other = |(before, after)| text.contains(&format!("{before}{name}{after}"));
+        let others = [("{", ":"), (",", ":"), ("{", ","), ("{", "}"), (".", "")];
+        if name.len() > 2 && is_own && !others.into_iter().any(is_other) {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// `a` to `z`, then names of two letters.
+fn short_name(at: usize) -> String {
+    let letter = |at: usize| char::from(b'a' + u8::try_from(at % 26).unwrap_or_default());
+    if at < 26 { letter(at).into() } else { format!("{}{}", letter(at / 26 - 1), letter(at)) }
 }
 
 /// How long the token is with which a text begins: a text in quotes, a pattern, a comment or one

@@ -18,13 +18,14 @@ macro_rules! files {
 }
 
 /// The first file is served at `/`, the second one at `/scanner`, the others at `/page/`.
-static FILES: [PageFile; 42] = files! {
+static FILES: [PageFile; 43] = files! {
     "index.html" HTML,
     "scanner.html" HTML,
     "style.css" STYLE,
     "icon.svg" IMAGE,
     "manifest.json" MANIFEST,
     "offline.js" SCRIPT,
+    "action.js" SCRIPT,
     "amount.js" SCRIPT,
     "app.js" SCRIPT,
     "barcode.js" SCRIPT,
@@ -34,7 +35,6 @@ static FILES: [PageFile; 42] = files! {
     "database.js" SCRIPT,
     "dom.js" SCRIPT,
     "feedback.js" SCRIPT,
-    "found.js" SCRIPT,
     "item.js" SCRIPT,
     "kept.js" SCRIPT,
     "link.js" SCRIPT,
@@ -43,13 +43,14 @@ static FILES: [PageFile; 42] = files! {
     "order.js" SCRIPT,
     "orders.js" SCRIPT,
     "outbox.js" SCRIPT,
-    "pad.js" SCRIPT,
+    "quantity.js" SCRIPT,
     "reservations.js" SCRIPT,
     "scanner.js" SCRIPT,
     "search.js" SCRIPT,
     "settings.js" SCRIPT,
     "sheet.css" STYLE,
     "sheet.js" SCRIPT,
+    "sheet.json" JSON,
     "sink.js" SCRIPT,
     "stock.js" SCRIPT,
     "texts.js" SCRIPT,
@@ -104,8 +105,8 @@ mod tests {
 
     /// Whether a terminal loads the file; it loads one language, and the sheet on demand.
     fn is_opened(file: &PageFile) -> bool {
-        let is_language = file.content_type == JSON && file.name != "fr.json";
-        !is_language
+        let is_other_language = file.content_type == JSON && file.name != "fr.json";
+        !is_other_language
             && !["scanner.html", "sheet.css", "sheet.js", "barcode.js", "code128.js"]
                 .contains(&file.name)
     }
@@ -128,12 +129,29 @@ mod tests {
         let source = include_str!("page/fr.json");
         assert_eq!(texts, serde_json::from_str::<serde_json::Value>(source).unwrap());
         for (name, part) in [
-            ("codes.js", r"const COMMAND=/^STOCKGATE ([A-Z]+)(?: (.*))?$/s;"),
+            ("codes.js", r"=/^STOCKGATE ([A-Z]+)(?: (.*))?$/s;"),
             ("words.js", r"return `−${quantity}`;"),
-            ("found.js", "'#found button'"),
+            ("search.js", "'#found button'"),
             ("feedback.js", "catch{}"),
             ("style.css", r#"content:"\2713" / "";"#),
             ("style.css", "(max-width:30rem)"),
+        ] {
+            assert!(built(name).contains(part), "{name}: {part}");
+        }
+    }
+
+    /// Only what no other file can name has another name than in the source.
+    #[test]
+    fn private_members_and_constants_have_short_names() {
+        let built = |name| text(known(name).unwrap());
+        let outbox = built("outbox.js");
+        assert!(outbox.contains("this.#a=link;") && !outbox.contains("#link"), "{outbox}");
+        assert!(!outbox.contains("HISTORY_MAX") && outbox.contains("get undoable()"), "{outbox}");
+        for (name, part) in [
+            ("scanner.js", "export const SEPARATOR="),
+            ("amount.js", "Number.MAX_SAFE_INTEGER"),
+            ("search.js", "'#found button'"),
+            ("link.js", "WebSocket.OPEN"),
         ] {
             assert!(built(name).contains(part), "{name}: {part}");
         }
@@ -168,9 +186,17 @@ mod tests {
     fn every_script_is_asked_for_at_once_and_kept_for_the_time_without_a_gateway() {
         let mut scripts = BTreeSet::new();
         add_imports("app.js", &mut scripts);
-        let (page, worker) = (text(&FILES[0]), text(known(WORKER).unwrap()));
+        let [page, sheet] = [0, 1].map(|at| text(&FILES[at]));
+        let mut of_sheet = BTreeSet::new();
+        add_imports("sheet.js", &mut of_sheet);
+        // The worker keeps what the pages name; tests/page/settings.test.mjs runs it.
+        let worker = text(known(WORKER).unwrap());
+        assert!(worker.contains(r".match(/page\/\w+\.\w+/g)"), "{worker}");
+        for script in of_sheet {
+            let path = format!("page/{script}");
+            assert!(page.contains(&path) || sheet.contains(&path), "{path}");
+        }
         for script in &scripts {
-            assert!(worker.contains(&format!("'{script}'")), "{WORKER} lacks {script}");
             let preload = format!("<link rel=\"modulepreload\" href=\"page/{script}\">");
             assert!(script == "app.js" || page.contains(&preload), "{preload}");
         }

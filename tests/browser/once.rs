@@ -8,6 +8,14 @@ use crate::support::gateway::Gateway;
 use crate::support::patience::until;
 use crate::support::terminal::Terminal;
 
+/// The words of the page take their time, as on a slow terminal.
+const SLOW_WORDS: &str = "
+    const load = window.fetch;
+    window.fetch = async (...asked) => {
+        if (String(asked[0]).endsWith('.json')) await new Promise((resolve) => setTimeout(resolve, 3_000));
+        return load(...asked);
+    }";
+
 #[test]
 fn a_reload_before_the_answer_deducts_once() {
     let gateway = Gateway::stocked(&[("A-1", 12)]);
@@ -76,6 +84,63 @@ fn entries_made_without_a_gateway_wait_for_it() {
     until("nothing is kept any more", || page.kept() == 0);
     assert_eq!(gateway.http().figures("A-1"), (5, 0));
     page.until_available("5");
+}
+
+#[test]
+fn what_is_entered_right_after_a_reload_without_a_gateway_is_booked_and_undone_as_itself() {
+    let mut gateway = Gateway::stocked(&[("A-1", 20), ("A-2", 20), ("A-3", 20)]);
+    let page = Page::open(&gateway);
+    page.promise("await navigator.serviceWorker.ready; return true", &[]);
+    // The first visit was not served by the worker yet.
+    page.reload();
+    page.until_connected();
+    page.until_text("#low-note", "Nothing is low.");
+    gateway.kill9();
+    page.until_link(&["lost"]);
+    page.scan("A-1");
+    page.scan("STOCKGATE OK");
+    until("it is kept", || page.kept() == 1);
+
+    page.command("Page.addScriptToEvaluateOnNewDocument", &json!({"source": SLOW_WORDS}));
+    page.reload();
+    // The words need not be there yet.
+    page.scan("A-3");
+    page.scan("STOCKGATE OK");
+    until("both are kept", || page.kept() == 2);
+    page.scan("STOCKGATE UNDO");
+    page.until_text("#result", "Undone: −1 A-3");
+    page.scan("A-3");
+    page.scan("STOCKGATE OK");
+    until("both are kept again", || page.kept() == 2);
+    page.reload();
+    gateway.launch();
+
+    page.until_connected();
+    until("nothing is kept any more", || page.kept() == 0);
+    let figures = ["A-1", "A-2", "A-3"].map(|sku| gateway.http().figures(sku).0);
+    assert_eq!(figures, [19, 20, 19]);
+}
+
+#[test]
+fn a_quantity_that_was_typed_before_a_reload_is_said() {
+    let gateway = Gateway::stocked(&[("A-1", 20), ("B-2", 20)]);
+    let page = Page::open(&gateway);
+    page.scan_item("A-1");
+    page.type_slowly("5");
+    page.until_text("#confirm", "Pick 5");
+    page.reload();
+    page.until_connected();
+    page.until_text("#result", "5 × A-1 not booked.");
+
+    page.scan_item("A-1");
+    page.type_slowly("6");
+    page.until_text("#confirm", "Pick 6");
+    // So short a code right after a digit would be one with it.
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    page.scan_item("B-2");
+    page.until_text("#result", "6 × A-1 not booked.");
+    assert_eq!(page.attribute("body", "data-alarm"), "bad");
+    assert_eq!(page.text("#operations"), "");
 }
 
 #[test]

@@ -233,7 +233,7 @@ fn scans_of_a_count_add_up_and_one_alone_books_nothing() {
 
     page.until_text("#result", "Stock set to 4");
     page.press_button("Undo");
-    page.until_text("#result", "Undone · 20 available");
+    page.until_text("#result", "A-1 · 20 available");
     assert_eq!(gateway.http().figures("A-1"), (20, 0));
 }
 
@@ -248,7 +248,7 @@ fn printed_commands_do_the_work_without_a_hand_on_the_screen() {
     page.scan("STOCKGATE OK");
     page.until_text("#result", "12 added · 32 available");
     page.scan("STOCKGATE UNDO");
-    page.until_text("#result", "Undone · 20 available");
+    page.until_text("#result", "A-1 · 20 available");
     page.scan("STOCKGATE CLEAR");
 
     page.until_text("#sku", "Ready to scan");

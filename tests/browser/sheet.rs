@@ -53,12 +53,20 @@ fn the_sheet_reads_what_an_input_method_inserts_and_what_a_released_key_ends() {
 #[test]
 fn the_sheet_names_its_commands_in_each_language() {
     let gateway = Gateway::start();
-    for (language, words) in
-        [("en", "Goods in"), ("de", "Einlagern"), ("zh", "入库"), ("pl", "Przyjęcie")]
-    {
+    for (language, words, suffix) in [
+        ("en", "Goods in", "Without one a scan is read"),
+        ("de", "Einlagern", "Ohne Suffix wird ein Scan"),
+        ("zh", "入库", "没有后缀时"),
+        ("fr", "Entrée", "Sans suffixe, un scan"),
+        ("es", "Entrada", "Sin sufijo"),
+        ("pl", "Przyjęcie", "Bez niego skan"),
+    ] {
         let page = sheet(&gateway, language);
         page.until_text("#commands", &format!("{words} · STOCKGATE MODE IN"));
-        let untold = "return [...document.querySelectorAll('[data-text]')].filter(({ textContent }) => !textContent).length";
+        page.until_text("#sections", suffix);
+        page.until_text("#https", "https");
+        page.photograph(&format!("sheet-{language}"));
+        let untold = "return [...document.querySelectorAll('[data-text], [data-line]')].filter(({ textContent }) => !textContent).length";
         assert_eq!(page.script(untold, &[]), json!(0), "{language}");
     }
 }

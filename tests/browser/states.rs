@@ -45,6 +45,18 @@ const CUT: &str = "
     const cut = [...document.querySelectorAll('#sentence, #result, #hint, #name, #item, #confirm, #who, #modes span, button, .called')]
         .filter((element) => seen(element) && isCut(element))
         .map(({ id, tagName, textContent }) => `${id || tagName}: ${textContent.trim().slice(0, 60)}`);
+    const isWide = (element) => element.checkVisibility() && element.scrollWidth > element.clientWidth + 2;
+    cut.push(...[...document.querySelectorAll('.panel')].filter(isWide).map((panel) => `wider than its panel: ${panel.getAttribute('aria-labelledby')}`));
+    const pen = document.createElement('canvas').getContext('2d');
+    for (const select of document.querySelectorAll('select')) {
+        if (!select.checkVisibility()) continue;
+        const { fontWeight, fontSize, fontFamily, paddingLeft, paddingRight } = getComputedStyle(select);
+        pen.font = `${fontWeight} ${fontSize} ${fontFamily}`;
+        // The arrow takes some of it.
+        const inside = select.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight) - 16;
+        const text = select.selectedOptions[0]?.text ?? '';
+        if (pen.measureText(text).width > inside) cut.push(`a choice: ${text}`);
+    }
     if (document.documentElement.scrollWidth > innerWidth) cut.push('the page is wider than the screen');
     return cut";
 /// Texts of the page that are still English in another language.
@@ -69,6 +81,8 @@ const CATALOGUE: &str = "sku,name,barcodes\n\
 struct Album<'a> {
     page: &'a Page,
     faults: Vec<String>,
+    /// What a small screen has to scroll to.
+    at: &'static str,
 }
 
 impl Album<'_> {
@@ -80,6 +94,10 @@ impl Album<'_> {
             self.check_words(state, language);
             for (screen, width, height) in SCREENS {
                 self.page.resize(width, height, 1, screen != "desktop");
+                if screen == "handheld" {
+                    let scroll = "document.getElementById(arguments[0])?.scrollIntoView()";
+                    self.page.script(scroll, &[json!(self.at)]);
+                }
                 sleep(Duration::from_millis(60));
                 self.page.photograph_view(&format!("{state}-{screen}-{language}"));
                 for (what, script) in [("cut", CUT), ("too wide", TOO_WIDE), ("small", SMALL)] {
@@ -135,7 +153,7 @@ fn stocked() -> Pair {
 fn every_state_in_every_size_and_language() {
     let mut pair = stocked();
     let page = Page::open(&pair.gateway);
-    let mut album = Album { page: &page, faults: Vec::new() };
+    let mut album = Album { page: &page, faults: Vec::new(), at: "" };
     keep_picking(&mut album);
     keep_other_modes(&mut album);
     keep_order_and_settings(&mut album);
@@ -197,13 +215,16 @@ fn keep_other_modes(album: &mut Album<'_>) {
     page.click("#by-number summary");
     page.until_text("#reserved-list", "20725");
     page.script("document.getElementById('by-number').scrollIntoView()", &[]);
+    album.at = "by-number";
     album.keep("reserved");
+    album.at = "";
     page.script("scrollTo(0, 0)", &[]);
     page.click("#by-number summary");
     page.press(F9);
     page.scan_item("20725");
     page.scan("20725");
     album.keep("count");
+    page.press(ESCAPE);
     page.click("#modes label:nth-of-type(5)");
     page.scan_item("20725");
     album.keep("write-off");
@@ -220,7 +241,9 @@ fn keep_order_and_settings(album: &mut Album<'_>) {
     page.script("document.getElementById('pad').hidden = true", &[]);
     page.click("#settings summary");
     page.script("document.getElementById('settings').scrollIntoView()", &[]);
+    album.at = "settings";
     album.keep("settings");
+    album.at = "";
     page.click("#settings summary");
     page.script("scrollTo(0, 0)", &[]);
 }
@@ -235,7 +258,7 @@ fn the_login_in_every_size_and_language() {
     until("the token can be typed at once", || page.focused() == "token");
     page.press(&format!("wrong{ENTER}"));
     page.until_text("#access-note", "not known");
-    let mut album = Album { page: &page, faults: Vec::new() };
+    let mut album = Album { page: &page, faults: Vec::new(), at: "" };
     album.keep("locked");
 
     assert!(album.faults.is_empty(), "{}", album.faults.join("\n"));

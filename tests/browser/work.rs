@@ -122,7 +122,7 @@ fn a_reservation_is_released_and_a_deduction_is_undone_by_touch() {
     page.click("#confirm");
     page.until_text("#result", "2 picked");
     page.press_button("Undo");
-    page.until_text("#result", "Undone · 20 available");
+    page.until_text("#result", "Undone: 2 × A-1 · 20 available");
     assert_eq!(http.figures("A-1"), (20, 0));
 }
 
@@ -142,7 +142,7 @@ fn only_the_newest_operation_can_be_undone_as_the_last_one() {
     page.until_text("#result", "3 added · 18 available");
     until("the goods in can be undone", is_offered);
     page.click("#undo");
-    page.until_text("#result", "Undone · 15 available");
+    page.until_text("#result", "Undone: 3 × A-1 · 15 available");
     until("an undo cannot be undone", || !is_offered());
     page.click("#undo");
 

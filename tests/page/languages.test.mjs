@@ -9,11 +9,13 @@ const read = (name) => readFileSync(new URL(name, PAGE), 'utf8');
 const LANGUAGES = [...read('texts.js').match(/LANGUAGES = \{([^}]*)\}/)[1].matchAll(/(\w+):/g)].map(([, tag]) => tag);
 const textsOf = (tag) => JSON.parse(read(`${tag}.json`));
 const english = textsOf('en');
+const sheet = JSON.parse(read('sheet.json'));
 const values = (text) => [...new Set(text.match(/\{\w+\}/g))].sort();
 
 test('each language of the page is a file, and each file a language', () => {
   const files = readdirSync(PAGE).filter((name) => /^[a-z]{2}\.json$/.test(name));
   assert.deepEqual(files.sort(), LANGUAGES.map((tag) => `${tag}.json`).sort());
+  assert.deepEqual(Object.keys(sheet), LANGUAGES);
 });
 
 for (const tag of LANGUAGES) {
@@ -28,6 +30,18 @@ for (const tag of LANGUAGES) {
         assert.deepEqual(values(form), wanted, key);
       }
     }
+  });
+
+  test(`${tag} has every text of the sheet for scanners`, () => {
+    const [own, others] = [sheet[tag], sheet.en];
+    assert.deepEqual(Object.keys(own), Object.keys(others));
+    assert.deepEqual(own.sections.map((lines) => lines.length), others.sections.map((lines) => lines.length));
+    const lines = (of) => Object.values(of).flat(2);
+    for (const line of lines(own)) assert.ok(line.trim(), tag);
+    const isForeign = (line) => tag !== 'en' && / /.test(line) && lines(others).includes(line);
+    // What a vendor calls it is no English text.
+    assert.deepEqual(lines(own).filter(isForeign).filter((line) => line !== 'Zebra DataWedge'), []);
+    for (const command of ['STOCKGATE LIST ORDER SKU*QUANTITY', 'STOCKGATE TOKEN']) assert.ok(own.make.includes(command), command);
   });
 
   test(`${tag} has the plural forms of its grammar`, () => {

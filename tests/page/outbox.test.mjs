@@ -1,10 +1,17 @@
 // The outbox without a page: with a storage and a link that the test holds.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { Outbox } from '../../src/terminal/page/outbox.js';
-import { waitingText } from '../../src/terminal/page/words.js';
+import { setLanguage } from '../../src/terminal/page/texts.js';
+import { stateText, waitingText } from '../../src/terminal/page/words.js';
+import { openDocument } from './document.mjs';
+
+openDocument();
+globalThis.fetch = async (address) => new Response(readFileSync(address));
+await setLanguage('en');
 
 /** A browser's storage, which survives a reload. */
 class Storage {
@@ -298,4 +305,17 @@ test('what was entered without a name is sent under that of the next person', as
   new Outbox(bert, () => {}, storage).pump();
   await settle();
   assert.equal(bert.asked.length, 1);
+});
+
+test('what could not be stored says so, also when something else was stored since', () => {
+  const { storage, link, outbox } = bench();
+  link.state = 'lost';
+  storage.isFull = true;
+  const first = outbox.add('deduct', { sku: 'A-1', quantity: 5 });
+  storage.isFull = false;
+  const second = outbox.add('deduct', { sku: 'A-1', quantity: 1 });
+  assert.deepEqual([first, second].map((each) => stateText(each, outbox, {})), [
+    'This browser cannot store it: leave the page open.',
+    'Waits on this terminal',
+  ]);
 });

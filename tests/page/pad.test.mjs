@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { amountOf } from '../../src/terminal/page/amount.js';
-import { offerPoint, padFor, pressed } from '../../src/terminal/page/pad.js';
+import { offerPoint, padFor, pressed } from '../../src/terminal/page/quantity.js';
 import { setLanguage } from '../../src/terminal/page/texts.js';
 import { openDocument } from './document.mjs';
 

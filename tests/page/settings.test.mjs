@@ -33,9 +33,39 @@ test('the browser keeps every file for the time without a gateway', async () => 
   const steps = {};
   globalThis.self = { skipWaiting() {}, addEventListener: (kind, act) => { steps[kind] = act; } };
   globalThis.caches = { open: async () => ({ addAll: (paths) => kept.push(...paths) }) };
+  const read = globalThis.fetch;
+  globalThis.fetch = async (path) => new Response(readFileSync(new URL({ '/': 'index.html', '/scanner': 'scanner.html' }[path], PAGE)));
   await import('../../src/terminal/page/offline.js');
-  await new Promise((resolve) => steps.install({ waitUntil: (done) => done.then(resolve) }));
+  await new Promise((resolve, reject) => steps.install({ waitUntil: (done) => done.then(resolve, reject) }));
+  globalThis.fetch = read;
   const pages = { 'index.html': '/', 'scanner.html': '/scanner' };
   const files = readdirSync(PAGE).filter((name) => name !== 'offline.js');
   assert.deepEqual(kept.sort(), files.map((name) => pages[name] ?? `/page/${name}`).sort());
+});
+
+test('a page over plain http says what that costs, and leads to what to do about it', () => {
+  for (const isSecure of [false, true]) {
+    const $ = openDocument();
+    Object.assign(globalThis, { isSecureContext: isSecure, navigator: {} });
+    offerSettings({ choose: async () => true, feedback: { volume: 1, muted: false } });
+    assert.equal($('plain').hidden, isSecure);
+  }
+  const page = readFileSync(new URL('index.html', PAGE), 'utf8');
+  const [, footer] = page.split('<footer>');
+  assert.match(footer.split('<details')[0], /<a id="plain" href="scanner#https" data-text="plainHttp" hidden>/, 'not within what is closed');
+});
+
+test('the screen stays on while the page is seen', () => {
+  openDocument();
+  const asked = [];
+  Object.assign(globalThis, { isSecureContext: true, navigator: { wakeLock: { request: async (kind) => asked.push(kind) } } });
+  offerSettings({ choose: async () => true, feedback: { volume: 1, muted: false } });
+  // Browsers end it with the sight of the page, and grant it to a person only.
+  document.hidden = true;
+  document.fire('visibilitychange');
+  assert.deepEqual(asked, ['screen']);
+  document.hidden = false;
+  document.fire('visibilitychange');
+  document.fire('pointerdown');
+  assert.deepEqual(asked, ['screen', 'screen', 'screen']);
 });

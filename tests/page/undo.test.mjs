@@ -53,7 +53,7 @@ test('there is nothing to undo, which is no misread', async () => {
 test('what was not sent yet is discarded, one after the other, and what was sent is not', async () => {
   const { link, outbox, undo } = terminal('lost');
   for (const quantity of [1, 2]) outbox.add('deduct', { sku: 'A-1', quantity });
-  assert.deepEqual(await undo(), ['found', 'Undone', 'none']);
+  assert.deepEqual(await undo(), ['found', 'Undone: −2 A-1', 'none']);
   assert.deepEqual(outbox.waiting.map(({ body }) => body.quantity), [1]);
   link.state = 'ready';
   link.ask = async () => ({ lost: true });

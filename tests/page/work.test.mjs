@@ -142,3 +142,11 @@ test('a terminal that is left keeps no number of a reservation', () => {
   work.leave();
   assert.equal($('reservation').value, '');
 });
+
+test('the mode survives a reload', () => {
+  const texts = new Map();
+  globalThis.localStorage = { getItem: (key) => texts.get(key) ?? null, setItem: (key, text) => texts.set(key, text) };
+  terminal().work.setMode('count');
+  assert.equal(terminal().$('act').dataset.mode, 'count');
+  delete globalThis.localStorage;
+});

@@ -4,7 +4,6 @@ import { Barcodes } from './barcodes.js';
 import { Cache, Database } from './database.js';
 import { $, joined, say } from './dom.js';
 import { Feedback } from './feedback.js';
-import { Found } from './found.js';
 import { rowOf } from './item.js';
 import { keep, kept, keptKeys } from './kept.js';
 import { backoff, Link } from './link.js';
@@ -12,8 +11,9 @@ import { Lookup } from './lookup.js';
 import { Operations } from './operations.js';
 import { fillReasons, Orders } from './orders.js';
 import { Outbox } from './outbox.js';
+import { padFor } from './quantity.js';
 import { Reservations } from './reservations.js';
-import { padFor } from './pad.js';
+import { Found } from './search.js';
 import { offerSettings } from './settings.js';
 import { listen, ready, rest } from './sink.js';
 import { Stock } from './stock.js';
@@ -71,12 +71,13 @@ const link = new Link({
 });
 const outbox = new Outbox(link, settled, { keys: keptKeys, get: (key) => kept(key), put: keep });
 const barcodes = new Barcodes(database, (path) => link.read(path));
-const lookup = new Lookup(link, stock, barcodes);
+const recalled = recall();
+const lookup = new Lookup(link, stock, barcodes, recalled);
 const found = new Found({ link, stock, barcodes }, (sku) => work.choose(sku));
 const orders = new Orders(stock, feedback, { show: (sku) => work.show(sku), draw: () => work.draw() });
 const work = new Work({ link, outbox, stock, lookup, feedback, found, order: orders });
 const mayChange = () => link.role !== 'viewer' && !link.needsToken;
-const operations = new Operations(outbox, stock, (operation) => work.follow(operation), mayChange);
+const operations = new Operations(outbox, stock, (operation) => work.follow(operation), mayChange, (act) => work.inTurn(act));
 
 const reservations = new Reservations({
   link, outbox, stock, mayChange,
@@ -258,7 +259,7 @@ addEventListener('storage', ({ key }) => {
   orders.share(key);
   draw();
 });
-addEventListener('pagehide', () => cache.saveNow(stock));
+addEventListener('pagehide', () => cache.saveNow(stock, true));
 
 /** What earlier visits have left, until the gateway answers. */
 async function recall() {
@@ -271,11 +272,12 @@ async function recall() {
 
 // The connection is made while the words are loaded.
 link.connect();
-const recalled = recall();
 offerSettings({ choose, feedback });
-await choose(pickLanguage(location.href, keptLanguage(), navigator.languages ?? [language]));
 padFor((text) => work.enterAmount(text), () => work.settle());
+// A scan may come before the words.
 listen(work, lookup.isKnown);
+await choose(pickLanguage(location.href, keptLanguage(), navigator.languages ?? [language]));
+work.recall();
 setInterval(draw, TICK_MS);
 setInterval(endReservations, 5 * TICK_MS);
 rest();

@@ -87,6 +87,10 @@ export function commandOf(text) {
   return name ? { name: name.toLowerCase(), rest } : null;
 }
 
+const MODES = { pick: 'deduct', in: 'restock', reserve: 'reserve', count: 'count', writeoff: 'writeoff', order: 'order' };
+/** The mode of a printed command; `undefined` for any other text. */
+export const modeOf = (rest) => MODES[rest.toLowerCase()];
+
 /** A printed pick list, `ORDER SKU*QUANTITY SKU*QUANTITY …`, as `{order, lines}`; `null` if it is none. */
 export function listOf(rest) {
   const [order, ...words] = rest.split(' ').filter(Boolean);

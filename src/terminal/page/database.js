@@ -38,6 +38,8 @@ export class Database {
     try {
       const transaction = (await this.#opened).transaction(store, mode);
       const request = act(transaction.objectStore(store));
+      // Otherwise it would end with a page that is left.
+      transaction.commit?.();
       const result = request && await done(request);
       if (mode === 'readwrite') await finished(transaction);
       return result;
@@ -99,7 +101,8 @@ export class Cache {
     if (!this.#timer) this.#timer = setTimeout(() => this.saveNow(stock), SAVE_MS);
   }
 
-  async saveNow(stock) {
+  /** A page that is left has no time for pauses. */
+  async saveNow(stock, isLeft = false) {
     clearTimeout(this.#timer);
     this.#timer = 0;
     if (!stock.epoch || stock.isOld) return;
@@ -111,10 +114,9 @@ export class Cache {
     for (let at = 0; at < skus.length; at += STEP) {
       const pairs = skus.slice(at, at + STEP).map((sku) => [sku, stock.items.get(sku)]);
       steps.push(this.#database.put('stock', pairs));
-      // A page that is left has no time for pauses.
-      if (!document.hidden) await steps.at(-1);
+      if (!isLeft) await steps.at(-1);
     }
-    await Promise.all(steps);
+    if (!isLeft) await Promise.all(steps);
     await this.#database.put('facts', [['stock', { epoch: stock.epoch, at: stock.asOf }]]);
   }
 }

@@ -33,5 +33,3 @@ export function joined(draw, pause = 0) {
 export function setEnabled(button, enabled) {
   button.setAttribute('aria-disabled', String(!enabled));
 }
-
-export const isEnabled = (button) => button.getAttribute('aria-disabled') !== 'true';

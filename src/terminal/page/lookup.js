@@ -1,11 +1,14 @@
-/** Which item a code stands for: by the stock at hand, the gateway, or what this terminal has learned. */
+/** Which item a code stands for: by the stock at hand, the gateway, or what this terminal has learned; and what waits for that. */
 
 import { elementsOf, isSound } from './codes.js';
 
 const ID_BYTES_MAX = 64;
 /** A terminal that knows a code waits no longer than this for a gateway that does not answer. */
 const PATIENCE_MS = 1_500;
+/** One that knows it not holds up what is entered later no longer than this. */
+const LONG_MS = 4_000;
 
+const late = (ms) => new Promise((resolve) => setTimeout(() => resolve({ lost: true }), ms));
 const bytes = (text) => new TextEncoder().encode(text).length;
 export const isId = (text) => bytes(text) <= ID_BYTES_MAX && !/\p{Cc}/u.test(text);
 
@@ -13,12 +16,10 @@ export class Lookup {
   #link;
   #stock;
   #codes;
+  #recalled;
 
-  constructor(link, stock, codes) {
-    this.#link = link;
-    this.#stock = stock;
-    this.#codes = codes;
-  }
+  /** `recalled` resolves when the stock and the codes of earlier visits are here. */
+  constructor(link, stock, codes, recalled) { [this.#link, this.#stock, this.#codes, this.#recalled] = [link, stock, codes, recalled]; }
 
   /** Whether a text is a code of something, or can be nothing else. */
   isKnown = (text) => this.#stock.items.has(text) || this.#codes.has(text) || isSound(text);
@@ -26,9 +27,14 @@ export class Lookup {
   /** Resolves to `{state}` with, if it is `known`, `{sku, quantity, item, trace}`, and if it is `near` something, `{near}`. */
   async find(code) {
     if (this.#isSku(code)) return { state: 'known', sku: code };
-    const here = this.#codes.find(code, (sku) => this.#stock.items.has(sku));
+    let here = this.#here(code);
     const resolved = await this.#ask(code, here);
     if (resolved.ok) return this.#found(code, resolved.result);
+    if (resolved.lost && !here) {
+      // A database that does not open is waited for no longer than the gateway.
+      await Promise.race([this.#recalled, late(PATIENCE_MS)]);
+      here = this.#here(code);
+    }
     if (resolved.lost && here) return { state: 'known', ...here };
     const state = this.#stateOf(code, resolved.error);
     return state === 'near' ? { state, near: resolved.error.sku } : { state };
@@ -45,10 +51,10 @@ export class Lookup {
 
   #ask(code, here) {
     const asked = this.#link.ask({ op: 'resolve', code });
-    if (!here) return asked;
-    const late = new Promise((resolve) => setTimeout(() => resolve({ lost: true }), PATIENCE_MS));
-    return Promise.race([asked, late]);
+    return Promise.race([asked, late(here ? PATIENCE_MS : LONG_MS)]);
   }
+
+  #here(code) { return this.#codes.find(code, (sku) => this.#stock.items.has(sku)); }
 
   #found(code, { sku, quantity, item, lot, serial, expires, best_before: bestBefore }) {
     const ends = expires ?? bestBefore;
@@ -67,4 +73,48 @@ export class Lookup {
     }
     return ['bad_code', 'bad_request'].includes(error?.code) ? 'misread' : 'unreachable';
   }
+}
+
+/** What is entered while a code is looked up waits for it, so that all is done in the order in which it was entered. Pure. */
+export class Turns {
+  /** Lookups that are under way. */
+  #looking = 0;
+  /** Resolves when the last of them is over. */
+  #turn = Promise.resolve();
+  #held = [];
+  #isReleasing = false;
+  #changed;
+
+  /** `changed(isHolding)` is called when something begins to wait, and when a lookup is over. */
+  constructor(changed) { this.#changed = changed; }
+
+  /** Whether something waits, and so has what is entered now. */
+  get isHolding() { return this.#held.length > 0 && !this.#isReleasing; }
+  get isLooking() { return this.#looking > 0; }
+
+  /** Does it now, or when the lookups are over that were under way before. */
+  take(act) {
+    if (this.#isReleasing || !this.#looking && !this.#held.length) return act();
+    this.#held.push(act);
+    return this.#changed(true);
+  }
+
+  /** What follows from a lookup is done by `then(found)`: after that of earlier ones, and before all that waits. */
+  async look(looking, then) {
+    this.#looking += 1;
+    const turn = this.#turn.then(() => looking);
+    this.#turn = turn.catch(() => {});
+    try {
+      then(await turn);
+    } finally {
+      this.#looking -= 1;
+      this.#isReleasing = true;
+      while (!this.#looking && this.#held.length) this.#held.shift()();
+      this.#isReleasing = false;
+      this.#changed(this.isHolding);
+    }
+  }
+
+  /** Forgets what waits; returns whether there was anything. */
+  drop() { return this.#held.splice(0).length > 0; }
 }

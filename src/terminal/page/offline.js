@@ -5,26 +5,28 @@
 
 const CACHE = 'stockgate-page';
 const PATIENCE_MS = 3_000;
-const FILES = [
-  '/', '/scanner', 'sheet.css', 'sheet.js', 'barcode.js', 'code128.js',
-  'en.json', 'de.json', 'zh.json', 'fr.json', 'es.json', 'pl.json',
-  'style.css', 'icon.svg', 'manifest.json', 'amount.js', 'app.js', 'barcodes.js',
-  'codes.js', 'database.js', 'dom.js', 'feedback.js', 'found.js', 'item.js', 'kept.js', 'link.js', 'lookup.js',
-  'operations.js', 'order.js', 'orders.js', 'outbox.js', 'pad.js', 'reservations.js', 'scanner.js',
-  'search.js', 'settings.js', 'sink.js', 'stock.js', 'texts.js', 'words.js', 'work.js',
-];
+/** They name all files that they load, but for the languages. */
+const PAGES = ['/', '/scanner'];
+const LANGUAGES = ['en', 'de', 'zh', 'fr', 'es', 'pl'];
 
 self.addEventListener('install', (event) => {
   self.skipWaiting();
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES.map((file) => (file.startsWith('/') ? file : `/page/${file}`)))));
+  event.waitUntil(keepFiles());
 });
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener('fetch', (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
-  const isPage = pathname === '/' || pathname.startsWith('/page/') || pathname === '/scanner';
+  const isPage = pathname.startsWith('/page/') || PAGES.includes(pathname);
   if (request.method === 'GET' && origin === self.location.origin && isPage) event.respondWith(answer(request, pathname));
 });
+
+async function keepFiles() {
+  const texts = await Promise.all(PAGES.map(async (page) => (await fetch(page)).text()));
+  const files = [...texts.join().match(/page\/\w+\.\w+/g), ...LANGUAGES.map((tag) => `page/${tag}.json`)];
+  const cache = await caches.open(CACHE);
+  await cache.addAll([...PAGES, ...new Set(files.map((file) => `/${file}`))]);
+}
 
 /** From the gateway if it answers soon, else what it answered last. */
 async function answer(request, pathname) {

@@ -1,6 +1,6 @@
 /** The last operations, each with its state and the actions that are still possible. */
 
-import { $, isEnabled, make, say, setEnabled } from './dom.js';
+import { $, make, say, setEnabled } from './dom.js';
 import { t } from './texts.js';
 import { figureOf, remarksOf, stateOf, stateText, subjectOf, verbOf } from './words.js';
 
@@ -15,13 +15,16 @@ export class Operations {
   #stock;
   #rows = new Map();
 
-  /** `follow(operation)` shows the outcome of an operation started here; `mayChange()` says whether the token allows one. */
-  constructor(outbox, stock, follow, mayChange) {
+  /**
+   * `follow(operation)` shows the outcome of an operation started here; `mayChange()` says whether the token allows one, and
+   * `inTurn(act)` does something after what was entered before.
+   */
+  constructor(outbox, stock, follow, mayChange, inTurn = (act) => act()) {
     this.#stock = stock;
     this.#outbox = outbox;
     this.#follow = follow;
     this.#mayChange = mayChange;
-    $('undo').addEventListener('click', () => { if (isEnabled($('undo'))) this.#undo(outbox.undoable); });
+    $('undo').addEventListener('click', () => inTurn(() => { if (mayChange()) this.#undo(outbox.undoable); }));
   }
 
   draw(sync) {
@@ -112,8 +115,10 @@ export class Operations {
   #undo(operation) {
     if (!operation) return;
     const isDiscarded = this.#outbox.canDiscard(operation);
+    // A person who believes that another one was the last has to see which it was.
+    const undone = `${t('did.rollback')}: ${figureOf(operation)} ${subjectOf(operation, this.#outbox).text}`;
     if (isDiscarded) this.#outbox.discard(operation);
-    const undo = isDiscarded ? t('did.rollback') : this.#outbox.undo(operation);
+    const undo = isDiscarded ? undone : this.#outbox.undo(operation);
     if (undo) this.#follow(undo);
   }
 

@@ -69,8 +69,10 @@ export class Outbox {
   }
 
   /** Whether the gateway cannot have heard of it. An administrator may end what waits for somebody who is gone. */
-  canDiscard({ id, state, sent, user }) {
-    return (this.isOwn({ user }) || this.#link.role === 'admin') && state === 'waiting' && !sent && !parsed(this.#storage.get(WAITING + id))?.sent;
+  canDiscard({ id, state, sent, user, kept }) {
+    const stored = parsed(this.#storage.get(WAITING + id));
+    // What is stored no more has been decided, or discarded, by another window.
+    return (this.isOwn({ user }) || this.#link.role === 'admin') && state === 'waiting' && !sent && (stored ? !stored.sent : !kept);
   }
 
   /** Adds an operation, and stores it before it is sent. */
@@ -229,7 +231,9 @@ export class Outbox {
   }
 
   #takeHistory() {
-    this.operations = [...this.waiting, ...this.#read(isHistory)].filter(firstOfItsId).sort(newestFirst);
+    const history = this.#read(isHistory);
+    for (const operation of this.waiting) Object.assign(operation, history.find(({ id }) => id === operation.id));
+    this.operations = [...this.waiting, ...history].sort(newestFirst);
     this.#changed(null);
   }
 

@@ -1,7 +1,10 @@
 /** The choices that belong to this terminal, and what its browser can do. */
 
-import { $, make, say } from './dom.js';
-import { LANGUAGES, keepLanguage, t } from './texts.js';
+import { $, make } from './dom.js';
+import { keep, kept } from './kept.js';
+import { LANGUAGES, keepLanguage } from './texts.js';
+
+const AT_ONCE_KEY = 'stockgate.atOnce';
 
 /** `choose(tag)` switches the language, and resolves to whether it did. */
 export function offerSettings({ choose, feedback }) {
@@ -15,7 +18,6 @@ export function offerSettings({ choose, feedback }) {
     choose(value).then((isSet) => {
       // One that cannot be loaded would be no language at the next visit either.
       if (isSet) keepLanguage(value);
-      drawDevice();
     });
   });
   $('volume').value = String(Math.round(feedback.volume * 100));
@@ -25,19 +27,17 @@ export function offerSettings({ choose, feedback }) {
     feedback.setMuted(!feedback.muted);
     $('sound').setAttribute('aria-pressed', String(!feedback.muted));
   });
+  $('at-once').checked = kept(AT_ONCE_KEY) === 'yes';
+  $('at-once').addEventListener('change', ({ target }) => keep(AT_ONCE_KEY, target.checked ? 'yes' : 'no'));
+  $('full').hidden = !document.fullscreenEnabled;
   $('full').addEventListener('click', () => {
     if (document.fullscreenElement) document.exitFullscreen();
     else document.documentElement.requestFullscreen?.().catch(() => {});
   });
-  $('settings').addEventListener('toggle', drawDevice);
+  // Says what the page can't do where it is opened over plain http.
+  $('plain').hidden = isSecureContext;
   stayAwake();
   startOffline();
-}
-
-/** Says what the page can't do where it is opened over plain http. */
-function drawDevice() {
-  $('full').hidden = !document.fullscreenEnabled;
-  say($('device'), t(isSecureContext ? 'secure' : 'plainHttp'));
 }
 
 /** Keeps the screen on while the page is seen. */

@@ -5,7 +5,7 @@ import { commandOf, isSound } from './codes.js';
 import { $, make } from './dom.js';
 import { SEPARATOR } from './scanner.js';
 import { listen, rest } from './sink.js';
-import { keptLanguage, pickLanguage, setLanguage, t } from './texts.js';
+import { keptLanguage, language, pickLanguage, setLanguage, t } from './texts.js';
 
 /** Two elements, a separator between them. */
 const ELEMENTS = `10LOT${SEPARATOR}2137`;
@@ -32,7 +32,23 @@ function tell(code, { note }) {
   $('read').textContent = `${isWell ? '✓' : '?'} ${text} ${note ? t(`note.${note}`) : ''}`;
 }
 
+/** The texts of the sheet are a file of its own, as no terminal needs them for its work. */
+function fill({ sections, ...lines }) {
+  for (const element of document.querySelectorAll('[data-line]')) element.textContent = lines[element.dataset.line];
+  $('sections').append(...sections.map(([title, ...points]) => {
+    const [section, list] = [make('section', 'panel'), make('ul')];
+    list.append(...points.map((point) => make('li', '', point)));
+    section.append(make('h2', '', title), list);
+    return section;
+  }));
+  // What plain http cannot do is the last of them.
+  $('sections').lastElementChild.id = 'https';
+}
+
+const file = document.querySelector('[data-texts]').dataset.texts;
+const texts = fetch(file).then((answer) => answer.json());
 await setLanguage(pickLanguage(location.href, keptLanguage(), navigator.languages ?? []));
+fill((await texts)[language]);
 // FNC1 at the beginning says that elements follow.
 $('tests').append(...TESTS.map((text) => labelled(text, shown(text), text === ELEMENTS ? SEPARATOR + text : text)));
 $('commands').append(...Object.entries(COMMANDS).map(([text, key]) => command(text, t(key) || key)), ...AMOUNTS.map((n) => command(`QTY ${n}`, `${t('quantity')} ${n}`)));
@@ -40,5 +56,7 @@ $('text').addEventListener('input', ({ target }) => {
   try { $('made').replaceChildren(labelled(target.value)); } catch { $('made').replaceChildren('ASCII!'); }
 });
 const nothing = () => {};
+// The sections come after the address was followed.
+if (location.hash === '#https') $('https').scrollIntoView();
 listen({ scan: tell, typed: nothing, shortcut: nothing, enter: nothing }, (text) => TESTS.includes(bare(text)) || isSound(text));
 rest();

@@ -21,7 +21,7 @@ export function stateText(operation, outbox, sync) {
   if (trouble?.code === 'storage_unavailable') return t('retryStorage');
   if (trouble?.code === 'overloaded') return t('retryOverloaded');
   if (trouble) return t('viewerOnly');
-  if (state === 'waiting' && !outbox.keeps) return t('notKept');
+  if (state === 'waiting' && operation.kept === false) return t('notKept');
   return t(`state.${stateOf(operation, outbox, sync)}`);
 }
 
@@ -115,8 +115,9 @@ export function outcomeText(operation) {
   const n = totalOf(lines);
   const key = op === 'deduct' && body.reason && !body.order_id ? 'writeoff' : body.keep_rest ? 'part' : op;
   const did = lines.length > 1 && op === 'deduct' && body.order_id ? t('did.order', { count: skusOf(lines).length, order: body.order_id }) : t(`did.${key}`, { n });
-  const left = result.lines ?? [];
-  return left.length === 1 ? `${did} · ${t('left', { n: left[0].available })}` : did;
+  const [left, ...more] = result.lines ?? [];
+  if (!left || more.length) return did;
+  return `${did}${op === 'rollback' ? `: ${number(n)} × ${left.sku}` : ''} · ${t('left', { n: left.available })}`;
 }
 
 /** The state of the link as a sentence, and as a class for the colour. */
