@@ -6,7 +6,7 @@ use super::line_error::{LineError, Warning};
 use super::records::Record;
 use super::ruined::{
     has_added_decimals, has_direction, has_invisible, is_grouped_number, looks_like_date,
-    looks_misread, may_lack_digits, without_lost_zeros, wrong_gtin, wrong_sscc,
+    looks_misread, may_be_thousands, may_lack_digits, without_lost_zeros, wrong_gtin, wrong_sscc,
 };
 use crate::barcode::Gtin;
 use crate::limits::{
@@ -157,8 +157,15 @@ impl LineReader<'_> {
             None => (written, decimals.one()),
             Some((code, content)) => (code, read_content(written, content, decimals)?),
         };
+        if may_be_thousands(&written[code.len()..], decimals) {
+            let what = format!("barcode {written}: the point is taken for a decimal point");
+            self.warn("content_in_thousands", what);
+        }
         if let Some(why) = ruined_key(code) {
             return Err(format!("barcode {code} {why}"));
+        }
+        if is_grouped_number(code) {
+            return Err(format!("barcode {code}: is one number with its digits in groups"));
         }
         if code.is_empty() || code.len() > ID_BYTES_MAX {
             return Err(format!("barcode {code}: must be 1 to {ID_BYTES_MAX} bytes"));

@@ -1,8 +1,8 @@
 //! Cells that a spreadsheet or a re-export may have ruined, and numbers that it has joined.
 
 use crate::barcode::{Gtin, check_digit};
-use crate::stock::is_invisible;
 use crate::stock::ruined::{is_number, is_zeros};
+use crate::stock::{Decimals, is_invisible};
 
 /// Texts that UTF-8 becomes when it is read as Latin-1 or Windows-1252.
 const MISREAD: [&str; 8] = ["Ã¤", "Ã¶", "Ã¼", "ÃŸ", "Ã©", "Ã¨", "â€", "Â "];
@@ -16,6 +16,16 @@ pub(super) fn is_grouped_number(cell: &str) -> bool {
     let rest: Vec<&str> = groups.collect();
     let is_group = |group: &&str| group.len() == 3 && is_number(group);
     rest.len() >= 2 && first.len() <= 3 && is_number(first) && rest.iter().all(is_group)
+}
+
+/// Whether the point in a content after its asterisk, as in `*1.000`, may divide thousands: what is
+/// counted in fewer decimals is not written with three.
+pub(super) fn may_be_thousands(content: &str, decimals: Decimals) -> bool {
+    let parts = content.strip_prefix('*').and_then(|number| number.split_once('.'));
+    u8::from(decimals) < 3
+        && parts.is_some_and(|(whole, rest)| {
+            whole.len() <= 3 && !whole.starts_with('0') && rest.len() == 3 && is_number(rest)
+        })
 }
 
 /// The UPC-A of which a number may have lost leading zeros.
