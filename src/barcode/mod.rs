@@ -33,8 +33,9 @@ pub use self::error::CodeError;
 pub use self::format::Format;
 pub use self::gtin::{Gtin, check_digit};
 pub use self::in_store::{InStoreForm, InStoreItem};
-pub use self::measure::Measure;
+pub use self::measure::{Measure, is_measure};
 pub use self::reading::Reading;
+pub use self::text_forms::without_joined_add_on;
 
 use self::ai_table::split_ai;
 use self::digital_link::link_elements;

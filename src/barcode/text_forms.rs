@@ -145,6 +145,18 @@ fn joined_add_on(text: &str) -> Result<Option<Reading>, CodeError> {
     }
 }
 
+/// The GTIN in what may be a number with its add-on and no space between them, where the prefix does not
+/// say that it has one. Other numbers are as long.
+pub fn without_joined_add_on(text: &str) -> Option<Gtin> {
+    let number = match text.len() {
+        15 | 18 => text.get(..13)?,
+        17 => text.get(..12)?,
+        _ => return None,
+    };
+    let read = Gtin::read(number).ok().flatten().filter(|_| are_digits(text));
+    read.map(|(_, gtin)| gtin)
+}
+
 /// UPC-E without its number system or its check digit or both. Such a number may be anything, so
 /// it stands for the GTIN only where that one is known. Seven digits may lack either, and then name
 /// two GTINs.
