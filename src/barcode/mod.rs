@@ -18,6 +18,7 @@ mod in_store;
 mod iso15434;
 mod iso_codes;
 mod measure;
+mod mistyped;
 mod reading;
 mod rules;
 mod separators;
@@ -42,6 +43,7 @@ use self::digital_link::link_elements;
 use self::elements::marked_elements;
 use self::gtin::are_digits;
 use self::iso15434::{is_message, read_message};
+use self::mistyped::mistyped;
 use self::text_forms::{read_form, trade_item, with_add_on};
 use self::value::check_value;
 
@@ -121,6 +123,9 @@ fn unlabelled(text: &str, year: u16) -> Result<Reading, CodeError> {
     }
     if let Some(reading) = read_form(text)? {
         return Ok(reading);
+    }
+    if let Some(error) = mistyped(text, year) {
+        return Err(error);
     }
     if begins_printed(text) || begins_like_elements(text) {
         return element_string(text, year, false);
