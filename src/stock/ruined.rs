@@ -4,6 +4,9 @@
 const ERRORS: [&str; 8] =
     ["#N/A", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#####"];
 
+/// Texts that UTF-8 becomes when it is read as Latin-1 or Windows-1252.
+const MISREAD: [&str; 8] = ["Ã¤", "Ã¶", "Ã¼", "ÃŸ", "Ã©", "Ã¨", "â€", "Â "];
+
 /// Why the value of any cell cannot be the one that was meant.
 pub(crate) fn ruined(cell: &str) -> Option<&'static str> {
     if cell.contains('\u{fffd}') {
@@ -34,6 +37,14 @@ pub(crate) fn ruined_key(cell: &str) -> Option<&'static str> {
     None
 }
 
+/// Whether a text looks like UTF-8 that was read in another encoding: its characters U+0080 to U+00FF
+/// begin with `Â` or `Ã` then.
+pub(crate) fn looks_misread(text: &str) -> bool {
+    let mut pairs = text.chars().zip(text.chars().skip(1));
+    pairs.any(|pair| matches!(pair, ('Â' | 'Ã', '\u{80}'..='\u{bf}')))
+        || MISREAD.iter().any(|misread| text.contains(misread))
+}
+
 /// Whether a text is one or more digits.
 pub(crate) fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
@@ -56,6 +67,16 @@ mod tests {
         for cell in ["4006381333931", "85123E", "12E45", "A1", "1.5", "10.0", "E+1", "85123.A"] {
             assert_eq!(ruined_key(cell), None, "{cell}");
         }
+    }
+
+    #[test]
+    fn texts_that_were_read_in_another_encoding_are_recognized() {
+        assert!(
+            ["Caf\u{c3}\u{a9}", "\u{c2}\u{a3}5", "\u{c3}\u{178}"].into_iter().all(looks_misread)
+        );
+        assert!(
+            !["CORA\u{c7}\u{c3}O", "Caf\u{e9}", "\u{c2}ge \u{a3}5"].into_iter().any(looks_misread)
+        );
     }
 
     #[test]

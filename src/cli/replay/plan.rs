@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use serde_json::json;
 
 use super::arguments::ReplayArguments;
-use super::doubts::{invisible, of_skus};
+use super::doubts::{odd_spelling, of_skus};
 use super::groups::GroupKey;
 use super::requests::key;
 use crate::cli::client::Client;
@@ -15,7 +15,7 @@ use crate::cli::orders::{Dialect, Movement, Row};
 use crate::cli::program::Usage;
 use crate::stock::{Decimals, Sku};
 
-/// Orders with characters that nobody sees that are listed.
+/// Orders of an odd spelling that are listed.
 const ORDERS_MAX: usize = 10;
 /// Request ids that stand there twice that are listed.
 const IDS_MAX: usize = 10;
@@ -63,9 +63,9 @@ impl Plan {
     fn take(&mut self, row: Row) {
         let Ok(Movement { id, sku, order, quantity }) = row.movement else { return };
         id.iter().for_each(|id| self.note_id(row.line, id.as_str()));
-        let hidden = order.as_ref().and_then(|order| invisible(order.as_str()));
-        if let Some(hidden) = hidden.filter(|_| self.warnings.len() < ORDERS_MAX) {
-            self.warnings.push(format!("line {}: the order {hidden}", row.line));
+        let odd = order.as_ref().and_then(|order| odd_spelling(order.as_str()));
+        if let Some(odd) = odd.filter(|_| self.warnings.len() < ORDERS_MAX) {
+            self.warnings.push(format!("line {}: the order {odd}", row.line));
         }
         let decimals = (quantity.decimals() > 0).then_some(0);
         match self.decimals.get_mut(&sku) {

@@ -6,7 +6,7 @@ use super::line_error::{LineError, Warning};
 use super::records::Record;
 use super::ruined::{
     has_added_decimals, has_direction, has_invisible, is_grouped_number, looks_like_date,
-    looks_misread, may_be_thousands, may_lack_digits, without_lost_zeros, wrong_gtin, wrong_sscc,
+    may_be_thousands, may_lack_digits, without_lost_zeros, wrong_gtin, wrong_sscc,
 };
 use crate::barcode::Gtin;
 use crate::limits::{
@@ -14,7 +14,7 @@ use crate::limits::{
     QUANTITY_MAX,
 };
 use crate::net::request::check_ends;
-use crate::stock::ruined::{ruined, ruined_key};
+use crate::stock::ruined::{looks_misread, ruined, ruined_key};
 use crate::stock::{Amount, Barcode, Decimal, Decimals, Listing, Sku};
 
 /// Reads the listing of a line.
