@@ -152,6 +152,7 @@ fn what_begins_like_an_element_string_is_one() {
         "172613310104006381333931",
         "17261331010400638133393110AB",
         "1726123100340063813339300003",
+        "330000125000340063813339300003",
     ] {
         wrong(code);
     }
@@ -167,6 +168,8 @@ fn what_begins_like_an_element_string_is_one() {
         "1726123101RACK",
         "172612310512345678901234",
         "10AB010400638133393210AB",
+        // The number of a shipment.
+        "31001171800000017989625355702636",
     ] {
         assert_eq!(right(code), Reading::text(), "{code}");
     }

@@ -145,7 +145,7 @@ fn begins_printed(text: &str) -> bool {
 
 /// Whether one of [`BEGINNINGS`] is first, or comes after others of fixed length, as a date may be.
 /// These are sound, or the beginning behind them has its check digit. Two digits (AI 20) are no sign
-/// of one: a number may well begin with a year.
+/// of one: a number may well begin with a year. Nor is a measure of goods before an SSCC, which has none.
 fn begins_like_elements(text: &str) -> bool {
     let Some((ai, row, after)) = split_ai(text) else { return false };
     if BEGINNINGS.contains(&ai) {
@@ -154,6 +154,9 @@ fn begins_like_elements(text: &str) -> bool {
     }
     let is_sign = row.is_predefined && row.is_numeric() && row.most() > 2;
     let value = after.split_at_checked(row.most()).filter(|_| is_sign);
+    let is_measure = row.parts.iter().all(|part| part.lints().next().is_none());
+    let is_of_goods = is_measure && row.needs.split(',').all(|other| other != "00");
+    let value = value.filter(|(_, rest)| !is_of_goods || !rest.starts_with("00"));
     value.is_some_and(|(value, rest)| {
         let is_sound = check_value(row, value).is_ok();
         if is_sound { begins_like_elements(rest) } else { are_digits(value) && is_checked(rest) }
