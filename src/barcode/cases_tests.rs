@@ -152,6 +152,7 @@ fn what_begins_like_an_element_string_is_one() {
         "172613310104006381333931",
         "17261331010400638133393110AB",
         "1726123100340063813339300003",
+        "330000125000340063813339300003",
     ] {
         wrong(code);
     }
@@ -167,6 +168,8 @@ fn what_begins_like_an_element_string_is_one() {
         "1726123101RACK",
         "172612310512345678901234",
         "10AB010400638133393210AB",
+        // The number of a shipment.
+        "31001171800000017989625355702636",
     ] {
         assert_eq!(right(code), Reading::text(), "{code}");
     }
@@ -459,6 +462,77 @@ fn digits_through_another_keyboard_layout_are_recognized() {
     let error = wrong("'àà-\"_&\"\"\"ç\"&");
     assert!(error.contains("4006381333931") && error.contains("keyboard"), "{error}");
     assert_eq!(right("--------"), Reading::text());
+    for code in [
+        "à&à'àà-\"_&\"\"\"ç\"&",
+        "+E04006381333931",
+        "*C1010400638133393110AB",
+        "$d20104006381333931",
+        "\u{a8}I104006381333931",
+    ] {
+        let error = wrong(code);
+        assert!(error.contains("4006381333931") && error.contains("keyboard"), "{code}: {error}");
+    }
+    for code in ["+E04006381333932", "-A04006381333931", "+E04006", "+E0-4006381333931", "+C1", "+"]
+    {
+        assert_eq!(right(code), Reading::text(), "{code}");
+    }
+}
+
+#[test]
+fn digits_through_an_input_method_are_recognized() {
+    for code in [
+        "\u{ff14}\u{ff10}\u{ff10}\u{ff16}\u{ff13}\u{ff18}1333931",
+        "\u{664}006381333931",
+        "\u{6f4}006381333931",
+        "\u{ff08}01\u{ff09}04006381333931",
+        "\u{ff3d}C10104006381333931",
+    ] {
+        let error = wrong(code);
+        assert!(
+            error.contains("4006381333931") && error.contains("input method"),
+            "{code}: {error}"
+        );
+    }
+    let error = wrong("\u{ff14}006381333932");
+    assert!(error.contains("should be 1, but is 2"), "{error}");
+    for code in ["\u{ff21}-7", "LAMP\u{ff0d}1", "\u{664}\u{665}"] {
+        assert_eq!(right(code), Reading::text(), "{code}");
+    }
+}
+
+#[test]
+fn a_number_is_known_as_people_copy_it() {
+    for code in [
+        "4 006381 333931",
+        "4006381 333931",
+        "4\u{a0}006381\u{a0}333931",
+        "0 40 06381 33393 1",
+        "40 06 38 13 33 93 1",
+        "EAN 4006381333931",
+        "EAN: 4006381333931",
+        "EAN-13: 4006381333931",
+        "ean 4 006381 333931",
+        "GTIN 04006381333931",
+    ] {
+        assert_eq!(gtin(&right(code)), PEN, "{code}");
+    }
+    assert_eq!(gtin(&right("0 36000 29145 2")), "00036000291452");
+    assert_eq!(gtin(&right("UPC 036000291452")), "00036000291452");
+    assert_eq!(gtin(&right("9638 5074")), "00000096385074");
+    for code in ["4 006381 333932", "0 36000 29145 3", "EAN 4006381333932", "1 40 06381 33393 1"] {
+        assert!(wrong(code).contains("check digit"), "{code}");
+    }
+    for code in [
+        "9638 5075",
+        "96 38 50 74",
+        "40 06 38 13 33 93 2",
+        "EANOR 7",
+        "EAN",
+        "UPC 12",
+        "4 00638x 333931",
+    ] {
+        assert_eq!(right(code), Reading::text(), "{code}");
+    }
 }
 
 #[test]

@@ -85,6 +85,11 @@ impl Gtin {
         Self::of_digits(&digits).filter(|_| is_carton)
     }
 
+    /// Whether the measure of the goods varies: the number alone does not say how much they are.
+    pub fn varies(self) -> bool {
+        self.to_string().starts_with('9')
+    }
+
     /// Whether it is a number for use within one company: such a number may contain a weight or a
     /// price.
     pub fn is_in_store(self) -> bool {

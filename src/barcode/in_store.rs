@@ -61,6 +61,14 @@ impl InStoreForm {
         Ok(Self(text.to_owned()))
     }
 
+    /// Whether there are numbers of both forms.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let is_digit = |place: u8| place.is_ascii_digit();
+        let places = self.0.bytes().zip(other.0.bytes());
+        let mut fixed = places.filter(|(a, b)| is_digit(*a) && is_digit(*b));
+        fixed.all(|(a, b)| a == b)
+    }
+
     /// What a number of this form says; `None` for any other number.
     pub fn read(&self, gtin: Gtin) -> Option<InStoreItem> {
         let digits = gtin.to_string();
@@ -119,6 +127,19 @@ mod tests {
         assert_eq!(read("21iiiiiwwwwwc", "211234500001").unwrap().1, Some(1));
         let (item, weight, count) = read("23iiiiixppppc", "231234500199").unwrap();
         assert_eq!((&item[..13], weight, count), ("0231234500000", None, None));
+    }
+
+    #[test]
+    fn forms_that_have_numbers_in_common_overlap() {
+        let overlap = |one: &str, other: &str| {
+            let [one, other] = [one, other].map(|form| InStoreForm::parse(form).unwrap());
+            assert_eq!(one.overlaps(&other), other.overlaps(&one));
+            one.overlaps(&other)
+        };
+        assert!(overlap("21iiiiiwwwwwc", "21iiiiiwwwwwc"));
+        assert!(overlap("21iiiiiwwwwwc", "211iiiixnnnnc"));
+        assert!(!overlap("21iiiiiwwwwwc", "22iiiiinnnnnc"));
+        assert!(!overlap("210iiiiwwwwwc", "211iiiixnnnnc"));
     }
 
     #[test]

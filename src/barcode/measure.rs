@@ -31,6 +31,11 @@ fn kind_of(unit: &str) -> Option<usize> {
     KINDS.iter().position(|units| units.split(' ').any(|each| each.eq_ignore_ascii_case(unit)))
 }
 
+/// Whether goods that are counted in a unit are weighed or measured.
+pub fn is_measure(unit: &str) -> bool {
+    kind_of(unit).is_some()
+}
+
 /// Whether it is not known what a unit measures.
 pub(super) fn is_odd(unit: &str) -> bool {
     kind_of(unit).is_none()

@@ -18,6 +18,7 @@ mod in_store;
 mod iso15434;
 mod iso_codes;
 mod measure;
+mod mistyped;
 mod reading;
 mod rules;
 mod separators;
@@ -33,14 +34,16 @@ pub use self::error::CodeError;
 pub use self::format::Format;
 pub use self::gtin::{Gtin, check_digit};
 pub use self::in_store::{InStoreForm, InStoreItem};
-pub use self::measure::Measure;
+pub use self::measure::{Measure, is_measure};
 pub use self::reading::Reading;
+pub use self::text_forms::gtins_within;
 
 use self::ai_table::split_ai;
 use self::digital_link::link_elements;
 use self::elements::marked_elements;
 use self::gtin::are_digits;
 use self::iso15434::{is_message, read_message};
+use self::mistyped::mistyped;
 use self::text_forms::{read_form, trade_item, with_add_on};
 use self::value::check_value;
 
@@ -121,6 +124,9 @@ fn unlabelled(text: &str, year: u16) -> Result<Reading, CodeError> {
     if let Some(reading) = read_form(text)? {
         return Ok(reading);
     }
+    if let Some(error) = mistyped(text, year) {
+        return Err(error);
+    }
     if begins_printed(text) || begins_like_elements(text) {
         return element_string(text, year, false);
     }
@@ -139,7 +145,7 @@ fn begins_printed(text: &str) -> bool {
 
 /// Whether one of [`BEGINNINGS`] is first, or comes after others of fixed length, as a date may be.
 /// These are sound, or the beginning behind them has its check digit. Two digits (AI 20) are no sign
-/// of one: a number may well begin with a year. Nor is a weight before zeros, as any six digits are one.
+/// of one: a number may well begin with a year. Nor is a measure of goods before an SSCC, which has none.
 fn begins_like_elements(text: &str) -> bool {
     let Some((ai, row, after)) = split_ai(text) else { return false };
     if BEGINNINGS.contains(&ai) {
@@ -148,9 +154,11 @@ fn begins_like_elements(text: &str) -> bool {
     }
     let is_sign = row.is_predefined && row.is_numeric() && row.most() > 2;
     let value = after.split_at_checked(row.most()).filter(|_| is_sign);
+    let is_measure = row.parts.iter().all(|part| part.lints().next().is_none());
+    let is_of_goods = is_measure && row.needs.split(',').all(|other| other != "00");
+    let value = value.filter(|(_, rest)| !is_of_goods || !rest.starts_with("00"));
     value.is_some_and(|(value, rest)| {
-        let may_be_any = ai.len() > 2 && rest.starts_with("00");
-        let is_sound = !may_be_any && check_value(row, value).is_ok();
+        let is_sound = check_value(row, value).is_ok();
         if is_sound { begins_like_elements(rest) } else { are_digits(value) && is_checked(rest) }
     })
 }

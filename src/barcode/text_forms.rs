@@ -1,21 +1,24 @@
 //! Other written forms of trade item numbers: ISBN and ISSN, add-ons of periodicals, short forms of
-//! UPC-E, and digits through the wrong keyboard layout.
+//! UPC-E, and digits in groups or after a name.
 
 use super::error::CodeError;
 use super::gtin::{Gtin, are_digits, check_digit};
 use super::reading::Reading;
 
+const BLANKS: [char; 2] = [' ', '\u{a0}'];
 /// The prefixes of periodicals and books, which may have an add-on.
 const PRINTED_MATTER: [&str; 3] = ["977", "978", "979"];
-/// The characters of the digits 0 to 9 on a French keyboard without the shift key.
-const FRENCH_DIGITS: [char; 10] = ['à', '&', 'é', '"', '\'', '(', '-', 'è', '_', 'ç'];
+/// What people write before the number of an article.
+const NAMES: [&str; 3] = ["GTIN", "EAN", "UPC"];
+/// How digits are grouped below their bars. Blanks of others may be anything's.
+const GROUPS: [&[usize]; 5] = [&[1, 6, 6], &[7, 6], &[1, 5, 5, 1], &[6, 6], &[1, 2, 5, 5, 1]];
 
 /// Reads a text that is none of the usual forms.
 ///
 /// # Errors
 /// If it has one of these forms and breaks its rules.
 pub(super) fn read_form(text: &str) -> Result<Option<Reading>, CodeError> {
-    for read in [book, periodical, separate_add_on, joined_add_on, short_upc, wrong_keyboard] {
+    for read in [book, periodical, separate_add_on, joined_add_on, short_upc, named, grouped] {
         if let Some(reading) = read(text)? {
             return Ok(Some(reading));
         }
@@ -136,6 +139,32 @@ fn separate_add_on(text: &str) -> Result<Option<Reading>, CodeError> {
     }
 }
 
+/// Digits after `EAN` or the like.
+fn named(text: &str) -> Result<Option<Reading>, CodeError> {
+    let number =
+        NAMES.into_iter().map(|name| without_name(text, name)).find(|(is_named, _)| *is_named);
+    let digits = number.unwrap_or_default().1.replace(['-', ' '], "");
+    match matches!(digits.len(), 8 | 12..=14) && are_digits(&digits) {
+        true => trade_item(&digits).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Digits with blanks as they are printed below the bars of a symbol.
+fn grouped(text: &str) -> Result<Option<Reading>, CodeError> {
+    let lengths: Vec<usize> = text.split(BLANKS).map(str::len).collect();
+    let digits = text.replace(BLANKS, "");
+    let can_be = match digits.len() {
+        8 => lengths == [4, 4],
+        12..=14 => lengths.len() > 1,
+        _ => false,
+    };
+    match trade_item(&digits) {
+        Err(error) if GROUPS.contains(&lengths.as_slice()) && are_digits(&digits) => Err(error),
+        read => Ok(read.ok().filter(|_| can_be)),
+    }
+}
+
 /// The number of a book or periodical with its add-on.
 fn joined_add_on(text: &str) -> Result<Option<Reading>, CodeError> {
     let is_printed_matter = PRINTED_MATTER.iter().any(|prefix| text.starts_with(prefix));
@@ -143,6 +172,21 @@ fn joined_add_on(text: &str) -> Result<Option<Reading>, CodeError> {
         true => trade_item(&text[..13]).map(Some),
         false => Ok(None),
     }
+}
+
+/// The GTINs whose digits stand in a text, alone or with an add-on behind them or an identifier before
+/// them. Any other numbers may be as long, so they are no more than a hint.
+pub fn gtins_within(text: &str) -> impl Iterator<Item = Gtin> {
+    text.split(|char: char| !char.is_ascii_digit()).filter_map(|digits| {
+        let number = match digits.len() {
+            12..=14 => digits,
+            15 | 18 => &digits[..13],
+            16 => &digits[2..],
+            17 => &digits[..12],
+            _ => return None,
+        };
+        Gtin::read(number).ok().flatten().map(|(_, gtin)| gtin)
+    })
 }
 
 /// UPC-E without its number system or its check digit or both. Such a number may be anything, so
@@ -159,18 +203,4 @@ fn short_upc(text: &str) -> Result<Option<Reading>, CodeError> {
         [unchecked, checked].into_iter().flatten().filter_map(|upc_e| Gtin::of_upc_e(&upc_e));
     let names: Vec<String> = gtins.flat_map(Gtin::spellings).collect();
     Ok((!names.is_empty()).then(|| Reading { names, ..Reading::text() }))
-}
-
-/// # Errors
-/// If the text is a GTIN as that keyboard would type it.
-fn wrong_keyboard(text: &str) -> Result<Option<Reading>, CodeError> {
-    let digit = |char| FRENCH_DIGITS.iter().position(|&each| each == char);
-    let digits: Option<Vec<usize>> = text.chars().map(digit).collect();
-    let digits: String = digits.unwrap_or_default().iter().map(ToString::to_string).collect();
-    match Gtin::read(&digits) {
-        Ok(Some(_)) => Err(CodeError::Form(format!(
-            "the code looks like {digits} through a French keyboard layout: set the scanner to the layout of this computer"
-        ))),
-        Ok(None) | Err(_) => Ok(None),
-    }
 }

@@ -130,6 +130,14 @@ impl GatewayConfig {
         let check = |text: &str| named(text, InStoreForm::parse(text));
         let forms = section.texts("in_store", &check).unwrap_or_default();
         self.in_store = forms.iter().filter_map(|form| InStoreForm::parse(form).ok()).collect();
+        let parsed = forms.iter().zip(&self.in_store).enumerate();
+        for (at, (text, form)) in parsed {
+            let other = self.in_store[..at].iter().position(|other| other.overlaps(form));
+            if let Some(other) = other {
+                let what = format!("{text:?} and {:?} are forms of the same numbers", forms[other]);
+                section.problem("in_store", what);
+            }
+        }
         section.finish();
     }
 

@@ -1,6 +1,7 @@
 //! Resolving scanned codes without a catalogue. `tests/sync` resolves with one.
 
 use serde_json::{Value, json};
+use stockgate::stock::Barcode;
 
 use crate::support::bodies::one;
 use crate::support::catalogue::{list, measured, named};
@@ -328,6 +329,58 @@ fn a_quantity_that_does_not_follow_from_the_label_is_not_made_up() {
         let found = http.ok("resolve", json!({"code": code}));
         assert_eq!(found["quantity"], quantity, "{code}: {found}");
     }
+}
+
+/// The first digit of such a number is a 9.
+#[test]
+fn goods_whose_measure_varies_need_one_on_the_label() {
+    let mut gateway = Gateway::start();
+    let mut listings = vec![
+        measured("HAM", "kg", 3, &["94006381333934"]),
+        measured("PIE", "pcs", 0, &["90036000291455"]),
+    ];
+    listings[0].barcodes.push(Barcode { code: "94006381333927".into(), content: 2_500 });
+    list(&mut gateway, listings);
+    let mut http = gateway.http();
+    for code in ["94006381333934", "(01)94006381333934(10)L", "(01)94006381333934(30)2"] {
+        let error = http.refused("resolve", json!({"code": code}), "bad_code");
+        let said = error["message"].as_str().unwrap();
+        assert!(said.contains("varies") && said.contains("HAM"), "{code}: {error}");
+    }
+    for (code, quantity) in [
+        ("(01)94006381333934(3103)001250", json!(1.25)),
+        ("94006381333927", json!(2.5)),
+        ("90036000291455", json!(1)),
+        ("(01)90036000291455(30)7", json!(7)),
+        ("HAM", json!(1)),
+    ] {
+        assert_eq!(http.ok("resolve", json!({"code": code}))["quantity"], quantity, "{code}");
+    }
+}
+
+/// A scanner that sends the add-on and no space before it, or what people and other programs write.
+#[test]
+fn a_listed_article_whose_number_is_in_a_code_is_asked_for() {
+    on_both_ports(&[("4006381333931", 1), ("042100005264", 1)], |terminal| {
+        for (code, sku) in [
+            ("400638133393112", "4006381333931"),
+            ("400638133393112345", "4006381333931"),
+            ("04210000526412345", "042100005264"),
+            ("3*4006381333931", "4006381333931"),
+            ("id.gs1.org/01/04006381333931", "4006381333931"),
+            ("01 04006381333931 10 AB", "4006381333931"),
+            ("^0104006381333931", "4006381333931"),
+            ("{\"gtin\":\"04006381333931\"}", "4006381333931"),
+        ] {
+            let error = terminal.refused("resolve", json!({"code": code}), "unknown_code");
+            assert_eq!(error["sku"], sku, "{error}");
+            assert!(error["message"].as_str().unwrap().contains("has the number"), "{error}");
+        }
+        for code in ["400638133393212", "96385074123456789", "3*4006381333932", "A-96385074"] {
+            let error = terminal.refused("resolve", json!({"code": code}), "unknown_code");
+            assert!(error.get("sku").is_none_or(Value::is_null), "{error}");
+        }
+    });
 }
 
 #[test]

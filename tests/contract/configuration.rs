@@ -166,6 +166,20 @@ fn a_token_that_is_short_or_not_unique_is_named_with_its_line_and_never_shown() 
     assert_eq!(check(dir.path(), &format!("{first}{long}")).code, Some(0));
 }
 
+/// A number of both would have two quantities.
+#[test]
+fn in_store_forms_of_the_same_numbers_are_a_problem() {
+    let dir = tempfile::tempdir().unwrap();
+    let forms = |forms: &str| check(dir.path(), &format!("[barcodes]\nin_store = [{forms}]\n"));
+    let both = forms("\"21iiiiiwwwwwc\", \"22iiiiinnnnnc\", \"211iiiixnnnnc\"");
+    assert_eq!(both.code, Some(2), "{both:?}");
+    let said =
+        "barcodes.in_store: \"211iiiixnnnnc\" and \"21iiiiiwwwwwc\" are forms of the same numbers";
+    assert!(both.output().contains(said), "{both:?}");
+    let apart = forms("\"21iiiiiwwwwwc\", \"22iiiiinnnnnc\"");
+    assert_eq!(apart.code, Some(0), "{apart:?}");
+}
+
 #[test]
 fn all_problems_are_told_at_once() {
     let dir = tempfile::tempdir().unwrap();

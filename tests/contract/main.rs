@@ -25,6 +25,7 @@ mod expiry;
 mod http;
 mod hub;
 mod idempotency;
+mod labels;
 mod locks;
 mod logs;
 mod metrics;

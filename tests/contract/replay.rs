@@ -152,6 +152,7 @@ fn a_file_that_is_no_csv_is_refused_before_its_first_row_is_sent() {
         (b"order_id,sku\nL1,BOOK\n", "no column \"quantity\""),
         (b"order_id,sku,quantity,SKU\nL1,BOOK,1,PEN\n", "two columns \"sku\""),
         (b"\xff\xfeo\0r\0", "is UTF-16"),
+        (b"order_id,sku,quantity,note\rC1,BOOK,1,x\rC2,BOOK,1,y\r", "line 1: a carriage return"),
         (b"", "is empty"),
     ] {
         for more in [&["--seed-stock"][..], &["--limit", "1"]] {
@@ -278,6 +279,22 @@ fn a_file_may_have_request_ids_of_its_own() {
     );
     let without = replay(&gateway, text.as_bytes(), &[]);
     assert!(without.stderr.contains("no column \"order_id\""), "{without:?}");
+}
+
+/// As when the ids of a file are those of its orders.
+#[test]
+fn an_id_that_stands_in_a_file_twice_is_told_with_both_lines() {
+    let gateway = shop();
+    let text = "id,sku,quantity\nO1,BOOK,1\nO2,BOOK,1\nO1,BOOK,1\n";
+    for more in [&["--dry-run"][..], &[]] {
+        let columns = [&["--columns", "id=id", "--json"][..], more].concat();
+        let ended = replay(&gateway, text.as_bytes(), &columns);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.stderr.contains("line 4: the id \"O1\" is in line 2 already"), "{ended:?}");
+        let summary: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(summary["warnings"].as_array().unwrap().len(), 1, "{summary}");
+    }
+    assert_eq!(stock(&gateway).0, 98);
 }
 
 #[test]

@@ -104,6 +104,13 @@ test('a hundred thousand barcodes are kept and found', async () => {
   assert.deepEqual(again.containing('99-99', 3), ['S99', 'S990', 'S991']);
 });
 
+test('goods whose measure varies have no quantity by their number alone', async () => {
+  const code = '94006381333934';
+  const barcodes = new Barcodes(new Memory(), gateway([{ items: [item(code)] }]).read);
+  await barcodes.follow('e', 7);
+  for (const text of [code, `01${code}`, `]C101${code}10L`, `01${code}302`]) assert.equal(barcodes.find(text, none), null, text);
+});
+
 test('what was scanned before is known until the catalogue changes', async () => {
   const memory = new Memory();
   const barcodes = new Barcodes(memory, gateway([{ items: [] }]).read);

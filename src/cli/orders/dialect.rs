@@ -14,12 +14,19 @@ pub(crate) struct Dialect {
     comma: Option<Place>,
     /// A comma that may divide thousands.
     thousands_by_comma: Option<Place>,
+    /// The scientific notation of a spreadsheet, which keeps a few digits.
+    scientific: Option<Place>,
 }
 
 impl Dialect {
     /// Takes in the quantity of a row.
     pub(crate) fn add(&mut self, line: u64, quantity: &str) {
-        if let Some(kind) = self.kind_of(quantity.trim_start_matches(['-', '+'])) {
+        let is_scientific = quantity.contains("E+") || quantity.contains("e+");
+        let kind = match is_scientific {
+            true => Some(&mut self.scientific),
+            false => self.kind_of(quantity.trim_start_matches(['-', '+'])),
+        };
+        if let Some(kind) = kind {
             kind.get_or_insert_with(|| (line, quantity.to_owned()));
         }
     }
@@ -57,12 +64,25 @@ impl Dialect {
         ))
     }
 
-    /// What is doubtful in a file that passes: nothing in it shows what its points divide.
-    pub(crate) fn doubt(&self, column: &str) -> Option<String> {
-        let (line, quantity) = self.thousands.as_ref().filter(|_| self.point.is_none())?;
-        Some(format!(
-            "line {line}, column {column:?}: the point of {quantity:?} is taken for a decimal point; no other quantity shows that it does not divide thousands"
-        ))
+    /// What is doubtful in a file that passes: nothing in it shows what its points divide, or a number
+    /// may have been rounded.
+    pub(crate) fn doubts(&self, column: &str) -> impl Iterator<Item = String> {
+        let told = move |place: &Option<Place>, (before, after): (&str, &str)| {
+            let (line, quantity) = place.as_ref()?;
+            Some(format!("line {line}, column {column:?}: {before}{quantity:?}{after}"))
+        };
+        let points = told(
+            &self.thousands,
+            (
+                "the point of ",
+                " is taken for a decimal point; no other quantity shows that it does not divide thousands",
+            ),
+        );
+        let rounded = told(
+            &self.scientific,
+            ("", " is taken as it is; a spreadsheet that writes so may have rounded it"),
+        );
+        points.filter(|_| self.point.is_none()).into_iter().chain(rounded)
     }
 }
 
@@ -124,13 +144,24 @@ mod tests {
 
     #[test]
     fn a_point_that_only_may_divide_thousands_is_doubtful() {
-        let doubt = dialect(&["1", "1.000"]).doubt("quantity").unwrap();
+        let doubts = |quantities| dialect(quantities).doubts("quantity").collect::<Vec<_>>();
+        let doubt = &doubts(&["1", "1.000"])[0];
         assert!(
             doubt.starts_with("line 3, column \"quantity\": the point of \"1.000\""),
             "{doubt}"
         );
-        for clear in [&["1.000", "1.5"][..], &["1.5"], &["1"], &["0.250"]] {
-            assert_eq!(dialect(clear).doubt("quantity"), None, "{clear:?}");
+        for clear in [&["1.000", "1.5"][..], &["1.5"], &["1"], &["0.250"], &["1e0", "1.2e1"]] {
+            assert!(doubts(clear).is_empty(), "{clear:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_a_spreadsheet_may_have_rounded_is_doubtful() {
+        for quantity in ["1.23E+04", "-6.00e+00"] {
+            let doubts: Vec<_> = dialect(&["7", quantity, "1E+3"]).doubts("Menge").collect();
+            assert_eq!(doubts.len(), 1, "{doubts:?}");
+            let begin = format!("line 3, column \"Menge\": {quantity:?}");
+            assert!(doubts[0].starts_with(&begin), "{doubts:?}");
         }
     }
 }

@@ -20,6 +20,10 @@ pub(crate) enum TextError {
     OpenQuote(u64),
     #[error("line {0}: text follows a closing quote")]
     TextAfterQuote(u64),
+    #[error(
+        "line {0}: a carriage return does not end a line by itself; save the file with other line ends"
+    )]
+    BareReturn(u64),
     #[error("line {line}: the row is over {max}; is a quote not closed?", max = crate::sizes::Bytes(RECORD_BYTES_MAX as u64))]
     TooLong { line: u64 },
     #[error("is empty")]
@@ -188,6 +192,9 @@ impl Cells {
                 (State::Quoted, '"') => self.state = State::Closed,
                 (State::Quoted, char) => self.cell.push(char),
                 (_, char) if char == self.delimiter => self.end_cell(),
+                (_, '\r') if chars.peek().is_some_and(|next| !"\r\n".contains(*next)) => {
+                    return Err(TextError::BareReturn(line));
+                }
                 (State::Closed, char) if char.is_whitespace() => {}
                 (State::Closed, _) => return Err(TextError::TextAfterQuote(line)),
                 (State::Start, '"') => {
@@ -244,6 +251,7 @@ mod tests {
             "\"a\"\t\"b\"\n\"x y\"\t\"1\"\n",
             "\n \t\r\na,b\nx y,1",
             "\u{feff}\r\na;b\nx y;1",
+            "a,b\r\r\nx y,1\r",
         ] {
             let (header, records) = read(text.as_bytes()).unwrap();
             assert_eq!(header, ["a", "b"], "{text:?}");
@@ -268,6 +276,10 @@ mod tests {
         assert_eq!(error(b"\n\"a\" b,c\n1,2\n"), "line 2: text follows a closing quote");
         assert!(error(b"a,b\n1,2\nCAF\xc9,4\n").starts_with("line 3 is no UTF-8"));
         assert!(error(b"\xff\xfea\0,\0b\0").starts_with("is UTF-16"));
+        for text in [&b"a,b\r1,2\r3,4\r"[..], b"\"a\",\"b\"\r1,2\r", b"a,b,\r1,2,\r"] {
+            assert!(error(text).starts_with("line 1: a carriage return"), "{text:?}");
+        }
+        assert!(error(b"a,b\n1,2\n3\r,4\n").starts_with("line 3: a carriage return"));
         assert_eq!(error(b""), "is empty");
         assert_eq!(error(b"\n\r\n"), "is empty");
         let swallowed = format!("a,b\n1,\"2\n{}", "3,4\n".repeat(RECORD_BYTES_MAX));

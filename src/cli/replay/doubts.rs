@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::client::Client;
+use crate::stock::ruined::looks_misread;
 use crate::stock::{Sku, is_invisible};
 
 /// SKUs that are asked for at once.
@@ -63,13 +64,22 @@ fn doubt(sku: &Sku, answer: &Result<Value, Value>, is_seeded: bool) -> Option<St
         _ => false,
     };
     let message = || error["message"].as_str().unwrap_or("?").to_owned();
-    is_doubtful.then(message).or_else(|| invisible(sku.as_str()))
+    is_doubtful.then(message).or_else(|| odd_spelling(sku.as_str()))
 }
 
-/// Names a character that nobody sees.
-pub(super) fn invisible(text: &str) -> Option<String> {
-    let found = text.chars().find(|char| is_invisible(*char))?;
-    Some(format!("{text:?} has a character that nobody sees ({})", found.escape_unicode()))
+/// Why another export may have a text in another spelling, which would be another order or SKU.
+pub(super) fn odd_spelling(text: &str) -> Option<String> {
+    if let Some(found) = text.chars().find(|char| is_invisible(*char)) {
+        return Some(format!(
+            "{text:?} has a character that nobody sees ({})",
+            found.escape_unicode()
+        ));
+    }
+    if looks_misread(text) {
+        return Some(format!("{text:?} looks like UTF-8 that was read in another encoding"));
+    }
+    let is_apart = text.contains(|char: char| matches!(char, '\u{300}'..='\u{36f}'));
+    is_apart.then(|| format!("{text:?} has accents that stand apart from their letters"))
 }
 
 #[cfg(test)]
@@ -94,6 +104,20 @@ mod tests {
             (error("forbidden", None), false, false),
         ] {
             assert_eq!(of(answer, is_seeded).is_some(), is_doubtful, "{is_seeded}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_another_export_may_spell_otherwise_is_odd() {
+        for (text, why) in [
+            ("A\u{200b}1", "nobody sees"),
+            ("M\u{c3}\u{bc}ller-7", "another encoding"),
+            ("Cafe\u{301}-7", "apart from their letters"),
+        ] {
+            assert!(odd_spelling(text).unwrap_or_default().contains(why), "{text}");
+        }
+        for text in ["M\u{fc}ller-7", "536365", "\u{8ba2}\u{5355}-7"] {
+            assert_eq!(odd_spelling(text), None, "{text}");
         }
     }
 }

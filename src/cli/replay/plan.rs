@@ -1,20 +1,24 @@
 //! Reads the whole file before the first row is sent, so that a file that breaks off or is no CSV
 //! changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::anyhow;
 use serde_json::json;
 
 use super::arguments::ReplayArguments;
-use super::doubts::{invisible, of_skus};
+use super::doubts::{odd_spelling, of_skus};
+use super::groups::GroupKey;
+use super::requests::key;
 use crate::cli::client::Client;
 use crate::cli::orders::{Dialect, Movement, Row};
 use crate::cli::program::Usage;
 use crate::stock::{Decimals, Sku};
 
-/// Orders with characters that nobody sees that are listed.
+/// Orders of an odd spelling that are listed.
 const ORDERS_MAX: usize = 10;
+/// Request ids that stand there twice that are listed.
+const IDS_MAX: usize = 10;
 
 /// What the rows of a file need to know of each other, and of the gateway.
 #[derive(Debug, Default)]
@@ -24,6 +28,9 @@ pub(super) struct Plan {
     decimals: BTreeMap<Sku, Option<u8>>,
     /// Each SKU with the line where it is first named, in the order of the file.
     skus: Vec<(u64, Sku)>,
+    /// The line of each request id in the file, by its hash.
+    ids: HashMap<GroupKey, u64>,
+    ids_twice: usize,
     /// What is doubtful in the file.
     pub(super) warnings: Vec<String>,
 }
@@ -46,7 +53,7 @@ impl Plan {
         }
         let (file, column) = (arguments.file.display(), arguments.columns.quantity());
         dialect.check(column).map_err(|why| anyhow!("{file}: {why}"))?;
-        plan.warnings.extend(dialect.doubt(column));
+        plan.warnings.extend(dialect.doubts(column));
         if plan.decimals.values().any(Option::is_some) {
             plan.learn(arguments).await?;
         }
@@ -54,10 +61,11 @@ impl Plan {
     }
 
     fn take(&mut self, row: Row) {
-        let Ok(Movement { sku, order, quantity, .. }) = row.movement else { return };
-        let hidden = order.as_ref().and_then(|order| invisible(order.as_str()));
-        if let Some(hidden) = hidden.filter(|_| self.warnings.len() < ORDERS_MAX) {
-            self.warnings.push(format!("line {}: the order {hidden}", row.line));
+        let Ok(Movement { id, sku, order, quantity }) = row.movement else { return };
+        id.iter().for_each(|id| self.note_id(row.line, id.as_str()));
+        let odd = order.as_ref().and_then(|order| odd_spelling(order.as_str()));
+        if let Some(odd) = odd.filter(|_| self.warnings.len() < ORDERS_MAX) {
+            self.warnings.push(format!("line {}: the order {odd}", row.line));
         }
         let decimals = (quantity.decimals() > 0).then_some(0);
         match self.decimals.get_mut(&sku) {
@@ -65,6 +73,19 @@ impl Plan {
             None => {
                 self.skus.push((row.line, sku.clone()));
                 self.decimals.insert(sku, decimals);
+            }
+        }
+    }
+
+    /// The gateway decides a request once. Of two rows with one id the second is a repetition, or refused.
+    fn note_id(&mut self, line: u64, id: &str) {
+        if let Some(first) = self.ids.insert(key(id), line) {
+            self.ids_twice += 1;
+            if self.ids_twice <= IDS_MAX {
+                let twice = format!(
+                    "line {line}: the id {id:?} is in line {first} already, and the gateway decides it once"
+                );
+                self.warnings.push(twice);
             }
         }
     }

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::forms::YEAR;
 use super::line_error::{LineError, Warning};
-use crate::barcode::{Gtin, canonical};
+use crate::barcode::{Gtin, canonical, read};
 use crate::stock::{Barcode, Listing, LookAlike, Sku};
+
+/// Warnings of SKUs that are an EAN-8 or a UPC-E, too: of all numbers every tenth is by chance.
+const SHORT_GTINS_MAX: usize = 20;
 
 /// The lines that were read.
 #[derive(Default)]
@@ -88,14 +91,20 @@ impl Lines {
     ) -> Vec<(u64, Listing)> {
         self.check_barcodes(warnings, errors);
         self.warn_of_similar(warnings);
+        self.warn_of_short_gtins(warnings);
+        self.warn_of_short_upcs(warnings);
         self.listings
+    }
+
+    /// The index of each SKU's listing, by what a scan of its text is.
+    fn scanned_skus(&self) -> HashMap<String, usize> {
+        self.skus.iter().map(|(sku, index)| (canonical(sku.as_str(), YEAR), *index)).collect()
     }
 
     /// A barcode must not be another line's SKU, as it is scanned; and a carton should say what it
     /// holds.
     fn check_barcodes(&self, warnings: &mut Vec<Warning>, errors: &mut Vec<LineError>) {
-        let skus: HashMap<String, usize> =
-            self.skus.iter().map(|(sku, index)| (canonical(sku.as_str(), YEAR), *index)).collect();
+        let skus = self.scanned_skus();
         for (index, (line, listing)) in self.listings.iter().enumerate() {
             let one = listing.decimals.one();
             for Barcode { code, content } in &listing.barcodes {
@@ -119,6 +128,47 @@ impl Lines {
     fn is_carton(&self, code: &str) -> bool {
         let unit = Gtin::read(code).ok().flatten().and_then(|(_, gtin)| gtin.unit());
         unit.is_some_and(|unit| self.barcodes.contains_key(&unit.to_string()))
+    }
+
+    /// Numbers of 8 digits may be a SKU and the number of another article.
+    fn warn_of_short_gtins(&self, warnings: &mut Vec<Warning>) {
+        let is_doubtful = |(_, listing): &&(u64, Listing)| {
+            let sku = listing.sku.as_str();
+            let is_gtin = sku.len() == 8 && matches!(Gtin::read(sku), Ok(Some(_)));
+            is_gtin && !self.barcodes.contains_key(&canonical(sku, YEAR))
+        };
+        let mut doubtful = self.listings.iter().filter(is_doubtful);
+        for (line, Listing { sku, .. }) in doubtful.by_ref().take(SHORT_GTINS_MAX) {
+            let what = format!(
+                "SKU {sku} is the number of an article, too, by its check digit: a scan of that article finds this SKU"
+            );
+            warnings.push(Warning::new(*line, "short_gtin", what));
+        }
+        if let Some((line, _)) = doubtful.next() {
+            let what = format!("{} more SKUs are numbers of articles, too", 1 + doubtful.count());
+            warnings.push(Warning::new(*line, "short_gtin", what));
+        }
+    }
+
+    /// Numbers of 6 or 7 digits, which a scanner may send for a UPC-E of another article.
+    fn warn_of_short_upcs(&self, warnings: &mut Vec<Warning>) {
+        let skus = self.scanned_skus();
+        for (index, (line, listing)) in self.listings.iter().enumerate() {
+            let codes = listing.barcodes.iter().map(|barcode| barcode.code.as_str());
+            let sku = listing.sku.as_str();
+            for text in codes.chain([sku]).filter(|text| matches!(text.len(), 6 | 7)) {
+                let names = read(text, YEAR).map(|reading| reading.names).unwrap_or_default();
+                let listed = |name: &String| self.barcodes.get(name).or(skus.get(name)).copied();
+                let others = names.iter().filter_map(listed).filter(|other| *other != index);
+                if let Some(other) = { others }.next() {
+                    let (other, Listing { sku: upc, .. }) = &self.listings[other];
+                    let what = format!(
+                        "{text} may be a UPC-E of SKU {upc} in line {other} without all its digits: a scan of it finds SKU {sku}"
+                    );
+                    warnings.push(Warning::new(*line, "short_upc", what));
+                }
+            }
+        }
     }
 
     fn warn_of_similar(&self, warnings: &mut Vec<Warning>) {

@@ -1,12 +1,16 @@
 //! Barcodes that are not the barcode of a thing: several in one, or what a label says in all.
 
 use crate::barcode::{CodeError, Format, Gtin, content, read};
-use crate::stock::ruined::is_number;
+use crate::stock::ruined::{is_number, is_zeros};
 
 /// Whether a code is sound does not depend on the century of its dates.
 pub(super) const YEAR: u16 = 2026;
 /// What people put between barcodes, where a space belongs.
 const SEPARATORS: [char; 6] = [',', ';', '|', '/', '+', '&'];
+/// What people put where there is no barcode.
+const PLACEHOLDERS: [&str; 9] = ["-", "--", ".", "?", "n/a", "na", "none", "null", "tbd"];
+/// What belongs to many a text.
+const JOINERS: [char; 5] = ['-', '_', ':', '.', '#'];
 /// Digits of a GTIN.
 const GTIN_DIGITS: std::ops::RangeInclusive<usize> = 8..=14;
 
@@ -37,7 +41,20 @@ pub(super) fn wrong_form(code: &str) -> Option<String> {
 
 /// What is doubtful in a barcode, which is known as it is written.
 pub(super) fn doubtful_form(code: &str) -> Option<(&'static str, String)> {
-    if code.contains(&SEPARATORS[..3]) {
+    if code.chars().any(|char| char.is_numeric() && !char.is_ascii()) {
+        return Some(("unusual_barcode", "has digits that no scanner sends".into()));
+    }
+    if is_zeros(code) || PLACEHOLDERS.iter().any(|each| code.eq_ignore_ascii_case(each)) {
+        return Some((
+            "unusual_barcode",
+            "does it stand for none? Then leave the cell empty".into(),
+        ));
+    }
+    let bare = code.trim_matches(|char: char| char.is_ascii_punctuation());
+    if bare != code && matches!(Gtin::read(bare), Ok(Some(_))) {
+        return Some(("unusual_barcode", format!("is {bare} with something beside it")));
+    }
+    if code.contains(&SEPARATORS[..3]) || are_joined(code) {
         let what = "are these several barcodes? They are separated by spaces";
         return Some(("separator_in_barcode", what.into()));
     }
@@ -65,6 +82,12 @@ fn are_several(code: &str) -> bool {
     let parts = code.split(SEPARATORS).filter(|part| !part.is_empty());
     let parts = parts.map(|part| part.split('*').next().unwrap_or_default());
     code.contains(SEPARATORS) && { parts }.all(may_be_gtin)
+}
+
+/// Whether it is several GTINs with a character between them that a text may well have.
+fn are_joined(code: &str) -> bool {
+    let is_gtin = |part: &str| matches!(Gtin::read(part), Ok(Some(_)));
+    code.contains(JOINERS) && code.split(JOINERS).all(is_gtin)
 }
 
 fn may_be_gtin(text: &str) -> bool {
@@ -112,13 +135,38 @@ mod tests {
             ("A,B", "separator_in_barcode"),
             ("A;4006381333931", "separator_in_barcode"),
             ("A|B", "separator_in_barcode"),
+            ("4006381333931-036000291452", "separator_in_barcode"),
+            ("96385074_4006381333931_96385074", "separator_in_barcode"),
+            ("\u{ff14}006381333931", "unusual_barcode"),
+            ("\u{664}006381333931", "unusual_barcode"),
+            ("0", "unusual_barcode"),
+            ("0000000000000", "unusual_barcode"),
+            ("-", "unusual_barcode"),
+            ("N/A", "unusual_barcode"),
+            ("4006381333931.", "unusual_barcode"),
+            ("~4006381333931", "unusual_barcode"),
+            ("#96385074#", "unusual_barcode"),
             ("00340063813339300002", "unusual_barcode"),
             ("(10)A", "unusual_barcode"),
             ("978-0-201-37962-4", "unusual_barcode"),
         ] {
             assert_eq!(doubtful_form(code).map(|(kind, _)| kind), Some(kind), "{code}");
         }
-        for code in ["4006381333931", "96385074", "01234565", "BOX-7", "123456", "A/B", "A+B"] {
+        for code in [
+            "4006381333931",
+            "96385074",
+            "01234565",
+            "BOX-7",
+            "123456",
+            "A/B",
+            "A+B",
+            "A-4006381333931",
+            "4006381333931-4006381333932",
+            "GRÜN-7",
+            "10",
+            "NONE-7",
+            "-12-",
+        ] {
             assert_eq!(doubtful_form(code), None, "{code}");
         }
     }

@@ -6,7 +6,7 @@ use super::line_error::{LineError, Warning};
 use super::records::Record;
 use super::ruined::{
     has_added_decimals, has_direction, has_invisible, is_grouped_number, looks_like_date,
-    looks_misread, may_lack_digits, without_lost_zeros, wrong_gtin, wrong_sscc,
+    may_be_thousands, may_lack_digits, without_lost_zeros, wrong_gtin, wrong_sscc,
 };
 use crate::barcode::Gtin;
 use crate::limits::{
@@ -14,7 +14,7 @@ use crate::limits::{
     QUANTITY_MAX,
 };
 use crate::net::request::check_ends;
-use crate::stock::ruined::{ruined, ruined_key};
+use crate::stock::ruined::{looks_misread, ruined, ruined_key};
 use crate::stock::{Amount, Barcode, Decimal, Decimals, Listing, Sku};
 
 /// Reads the listing of a line.
@@ -103,6 +103,12 @@ impl LineReader<'_> {
                 format!("sku: {cell} may be what a spreadsheet has made a date of"),
             );
         }
+        if cell.starts_with(['=', '@']) {
+            self.warn(
+                "looks_like_formula",
+                format!("sku: {cell} may be a formula of a spreadsheet"),
+            );
+        }
         if has_invisible(cell) {
             self.warn(
                 "invisible_character",
@@ -157,8 +163,15 @@ impl LineReader<'_> {
             None => (written, decimals.one()),
             Some((code, content)) => (code, read_content(written, content, decimals)?),
         };
+        if may_be_thousands(&written[code.len()..], decimals) {
+            let what = format!("barcode {written}: the point is taken for a decimal point");
+            self.warn("content_in_thousands", what);
+        }
         if let Some(why) = ruined_key(code) {
             return Err(format!("barcode {code} {why}"));
+        }
+        if is_grouped_number(code) {
+            return Err(format!("barcode {code}: is one number with its digits in groups"));
         }
         if code.is_empty() || code.len() > ID_BYTES_MAX {
             return Err(format!("barcode {code}: must be 1 to {ID_BYTES_MAX} bytes"));

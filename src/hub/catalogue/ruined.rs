@@ -1,11 +1,9 @@
 //! Cells that a spreadsheet or a re-export may have ruined, and numbers that it has joined.
 
 use crate::barcode::{Gtin, check_digit};
-use crate::stock::is_invisible;
 use crate::stock::ruined::{is_number, is_zeros};
+use crate::stock::{Decimals, is_invisible};
 
-/// Texts that UTF-8 becomes when it is read as Latin-1 or Windows-1252.
-const MISREAD: [&str; 8] = ["Ã¤", "Ã¶", "Ã¼", "ÃŸ", "Ã©", "Ã¨", "â€", "Â "];
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
@@ -16,6 +14,16 @@ pub(super) fn is_grouped_number(cell: &str) -> bool {
     let rest: Vec<&str> = groups.collect();
     let is_group = |group: &&str| group.len() == 3 && is_number(group);
     rest.len() >= 2 && first.len() <= 3 && is_number(first) && rest.iter().all(is_group)
+}
+
+/// Whether the point in a content after its asterisk, as in `*1.000`, may divide thousands: what is
+/// counted in fewer decimals is not written with three.
+pub(super) fn may_be_thousands(content: &str, decimals: Decimals) -> bool {
+    let parts = content.strip_prefix('*').and_then(|number| number.split_once('.'));
+    u8::from(decimals) < 3
+        && parts.is_some_and(|(whole, rest)| {
+            whole.len() <= 3 && !whole.starts_with('0') && rest.len() == 3 && is_number(rest)
+        })
 }
 
 /// The UPC-A of which a number may have lost leading zeros.
@@ -61,14 +69,6 @@ pub(super) fn looks_like_date(sku: &str) -> bool {
     }
 }
 
-/// Whether a text looks like UTF-8 that was read in another encoding: its characters U+0080 to U+00FF
-/// begin with `Â` or `Ã` then.
-pub(super) fn looks_misread(text: &str) -> bool {
-    let mut pairs = text.chars().zip(text.chars().skip(1));
-    pairs.any(|pair| matches!(pair, ('Â' | 'Ã', '\u{80}'..='\u{bf}')))
-        || MISREAD.iter().any(|misread| text.contains(misread))
-}
-
 /// Whether a spreadsheet may have added decimals to a number.
 pub(super) fn has_added_decimals(sku: &str) -> bool {
     let parts = sku.split_once(['.', ',']);
@@ -110,12 +110,6 @@ mod tests {
         assert!(may_lack_digits("340123450000000000") && !may_lack_digits("4006381333931"));
         assert!(["22423.0", "7,00"].into_iter().all(has_added_decimals));
         assert!(!["22423.5", "A.0", "10.01", "22423", "1.2.0"].into_iter().any(has_added_decimals));
-        assert!(
-            ["Caf\u{c3}\u{a9}", "\u{c2}\u{a3}5", "\u{c3}\u{178}"].into_iter().all(looks_misread)
-        );
-        assert!(
-            !["CORA\u{c7}\u{c3}O", "Caf\u{e9}", "\u{c2}ge \u{a3}5"].into_iter().any(looks_misread)
-        );
         assert!(["1-Mar", "Mar-24", "01.03.2024", "2024-03-01"].into_iter().all(looks_like_date));
         assert!(!["85123A", "A-1", "1-2", "10-20-30"].into_iter().any(looks_like_date));
     }

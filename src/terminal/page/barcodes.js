@@ -54,6 +54,8 @@ export class Barcodes {
     const learned = this.#learned.get(code);
     if (learned) return learned;
     const read = elementsOf(code);
+    // The measure of these goods varies.
+    if (/^9.{13}$/.test(read?.gtin)) return null;
     const names = [...read ? spellings(read.gtin) : [], code];
     const [sku, content = 1] = names.map((name) => this.#listed.get(name)).find(Boolean) ?? names.filter(isSku).slice(0, 1);
     return sku === undefined ? null : { sku, quantity: times(content, read?.count ?? 1), trace: read && traceOf(read) };

@@ -50,6 +50,12 @@ fn answer(code: String, reading: Reading, found: Found) -> Result<ResolvedCode, 
     // A weight on the label is what the code stands for, where the SKU is counted in its unit.
     let measured = reading.measured(item.unit().unwrap_or_default(), item.decimals().into());
     let measured = measured.map_err(|measure| inexact(measure, &item))?;
+    let is_whole =
+        content == item.decimals().one() && barcode::is_measure(item.unit().unwrap_or_default());
+    if let Some(gtin) = reading.gtin.filter(|gtin| measured.is_none() && is_whole && gtin.varies())
+    {
+        return Err(unmeasured(gtin, &item));
+    }
     let quantity = measured.or_else(|| reading.units(content)).filter(|units| *units > 0);
     let quantity = quantity.ok_or_else(uncounted)?;
     Ok(ResolvedCode { code, reading, content, quantity, item })
@@ -61,6 +67,14 @@ fn inexact(measure: Measure, item: &ListedItem) -> Problem {
     let decimals = u8::from(item.decimals());
     let message = format!(
         "code: {measure} is no quantity of SKU {sku}, which is counted in {unit} with {decimals} decimals; type the SKU and the quantity"
+    );
+    Problem::new(Code::BadCode, message)
+}
+
+/// The problem of goods whose measure varies, on a code without it.
+fn unmeasured(gtin: Gtin, ListedItem { sku, .. }: &ListedItem) -> Problem {
+    let message = format!(
+        "code: GTIN {gtin} is of goods whose measure varies, and the code does not say how much of SKU {sku} they are; scan another barcode of the label or type the SKU and the quantity"
     );
     Problem::new(Code::BadCode, message)
 }
@@ -246,6 +260,13 @@ impl Resolver<'_> {
         if let Some(Found { item: ListedItem { sku, .. }, .. }) = self.find(unit).await? {
             let message = format!(
                 "{what}: is a carton of {sku}, which is listed alone; add the carton and how many it holds to the catalogue at the hub"
+            );
+            return Ok(unlisted(reading, message).near(&sku));
+        }
+        let within = barcode::gtins_within(code).flat_map(Gtin::spellings).collect();
+        if let Some(Found { item: ListedItem { sku, .. }, .. }) = self.find(within).await? {
+            let message = format!(
+                "{what}: is not known here, but has the number of {sku} in it; did you mean {sku}?"
             );
             return Ok(unlisted(reading, message).near(&sku));
         }

@@ -1,9 +1,11 @@
-//! The limit on messages of a client that has not been let in.
+//! The limit on messages of a client that has not been let in, and the code of its close frame.
 //!
 //! The WebSocket library reserves memory for a frame as soon as it has read its header, and its own
 //! limit cannot change when the client is let in. So what arrives passes a guard first, which
 //! holds back the header of a frame that makes its message too long. If the client is let in by
 //! a message before that frame, the frame passes.
+//!
+//! The library also takes a registered close code for a wrong one, and does not tell which it was.
 
 use std::io;
 use std::pin::Pin;
@@ -15,14 +17,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::limits::UNKNOWN_MESSAGE_BYTES_MAX;
 use crate::net::http::MeteredStream;
 
+/// The first byte of a close frame.
+const CLOSE: u8 = 0x88;
+const CLOSE_CODE_BYTES: usize = 2;
+
 /// A connection after its handshake.
 #[derive(Debug)]
 pub(super) struct GuardedStream {
     stream: MeteredStream,
     /// What has arrived and has not passed yet.
     arrived: Bytes,
-    /// `None` once the client has been let in.
-    guard: Option<MessageGuard>,
+    guard: MessageGuard,
 }
 
 /// A client that has not been let in sends a message over [`UNKNOWN_MESSAGE_BYTES_MAX`].
@@ -33,12 +38,17 @@ pub(super) struct TooLong;
 impl GuardedStream {
     /// `arrived` is what was read together with the handshake.
     pub(super) fn new(stream: MeteredStream, arrived: Bytes) -> Self {
-        Self { stream, arrived, guard: Some(MessageGuard::default()) }
+        Self { stream, arrived, guard: MessageGuard::default() }
     }
 
     /// Lets messages of any length pass.
     pub(super) fn lift_guard(&mut self) {
-        self.guard = None;
+        self.guard.is_lifted = true;
+    }
+
+    /// The code in the first close frame that has arrived.
+    pub(super) fn close_code(&self) -> Option<u16> {
+        self.guard.close_code
     }
 
     pub(super) fn get_ref(&self) -> &MeteredStream {
@@ -46,7 +56,7 @@ impl GuardedStream {
     }
 
     fn passes(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.guard.as_mut().map_or(bytes.len(), |guard| guard.pass(bytes)) {
+        match self.guard.pass(bytes) {
             0 if !bytes.is_empty() => Err(io::Error::other(TooLong)),
             passed => Ok(passed),
         }
@@ -113,6 +123,9 @@ struct MessageGuard {
     payload_left: usize,
     /// Bytes of the current message, in the frames that have begun.
     message: usize,
+    /// Whether messages of any length pass.
+    is_lifted: bool,
+    close_code: Option<u16>,
 }
 
 impl MessageGuard {
@@ -136,7 +149,8 @@ impl MessageGuard {
         at
     }
 
-    /// Looks at what there is of a header; returns false if the message becomes too long.
+    /// Looks at what there is of a header; returns false if the message becomes too long. The code
+    /// of a close frame counts as a part of its header.
     fn follow_header(&mut self) -> bool {
         let [first, second, rest @ ..] = self.header.as_slice() else { return true };
         let (short, mask) = (second & 0x7f, usize::from(second >> 7) * 4);
@@ -154,11 +168,19 @@ impl MessageGuard {
         };
         let (is_last, is_data) = (first & 0x80 != 0, first & 0x08 == 0);
         let message = if is_data { self.message.saturating_add(length) } else { length };
-        if message > UNKNOWN_MESSAGE_BYTES_MAX {
+        if message > UNKNOWN_MESSAGE_BYTES_MAX && !self.is_lifted {
             return false;
         }
-        if rest.len() == length_bytes + mask {
-            self.payload_left = length;
+        let has_code = *first == CLOSE && length >= CLOSE_CODE_BYTES;
+        let code_bytes = if has_code { CLOSE_CODE_BYTES } else { 0 };
+        if rest.len() == length_bytes + mask + code_bytes {
+            if let [mask_0, mask_1, _, _, code_0, code_1] = rest
+                && has_code
+            {
+                let code = u16::from_be_bytes([mask_0 ^ code_0, mask_1 ^ code_1]);
+                self.close_code.get_or_insert(code);
+            }
+            self.payload_left = length - code_bytes;
             if is_data {
                 self.message = if is_last { 0 } else { message };
             }
@@ -233,6 +255,23 @@ mod tests {
         let fits = [parts(24), parts(24)].concat();
         assert_eq!(passed(&fits, 64), fits.len());
         assert!(passed(&parts(25), 64) < parts(25).len() - 25);
+    }
+
+    #[test]
+    fn the_code_of_the_first_close_frame_is_known_however_it_arrives() {
+        let close = |code: u16| {
+            let code = code.to_be_bytes();
+            [0x88, 0x82, 1, 2, 3, 4, code[0] ^ 1, code[1] ^ 2]
+        };
+        let without = [0x88, 0x80, 1, 2, 3, 4];
+        let all = [&frame(true, TEXT, 2_000)[..], &without, &close(1014), &close(1000)].concat();
+        for part in [1, 2, 3, 7, 1_000, 100_000] {
+            let mut guard = MessageGuard { is_lifted: true, ..MessageGuard::default() };
+            for part in all.chunks(part) {
+                assert_eq!(guard.pass(part), part.len());
+            }
+            assert_eq!(guard.close_code, Some(1014), "in parts of {part}");
+        }
     }
 
     proptest! {

@@ -21,6 +21,10 @@ use crate::terminal::wire::{EncodedFrame, MessageId};
 /// Bytes of answers that are gathered before they are written.
 const GATHERED_BYTES: usize = 16 * 1024;
 
+/// A registered close code that the WebSocket library does not know. It would answer with 1002.
+const BAD_GATEWAY: u16 = 1014;
+const BAD_GATEWAY_FRAME: &[u8] = &[0x88, 2, 0x03, 0xf6];
+
 impl Session {
     /// Sends an error, and counts it by its code.
     pub(super) async fn send_error(
@@ -138,6 +142,11 @@ impl Session {
     pub(super) async fn close(&mut self, end: SessionEnd) -> Result<(), Error> {
         self.send_queue.drop_unsent();
         poll_fn(|context| self.send_queue.poll_send(context, self.socket.get_mut())).await?;
+        if end == GONE && self.socket.get_ref().close_code() == Some(BAD_GATEWAY) {
+            self.send_queue.push(Bytes::from_static(BAD_GATEWAY_FRAME));
+            return poll_fn(|context| self.send_queue.poll_send(context, self.socket.get_mut()))
+                .await;
+        }
         if end == GONE {
             // The library has the answer to the terminal's own close frame, if it sent one.
             return self.socket.flush().await;
