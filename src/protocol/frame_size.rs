@@ -7,7 +7,7 @@
 
 use crate::limits::{
     FRAME_BYTES_MAX, FRAME_BYTES_SMALL as SMALL, FRAME_CAUTION_MS, FRAME_EXCUSED_MS,
-    FRAME_TRIAL_MS, FRAME_TRIAL_MS_MAX,
+    FRAME_TRIAL_MS, FRAME_TRIAL_MS_MAX, FRAME_TRIAL_SOON_MS,
 };
 
 /// The sizes that are tried: limits are mostly powers of two, and include the topic.
@@ -61,11 +61,23 @@ struct Lost {
     bytes: usize,
     /// When a frame of that size is tried again, in running time.
     again_ms: u64,
+    /// When it is tried again if as much has arrived since as both frames cost.
+    soon_ms: u64,
+    /// The bytes that have arrived since.
+    arrived: usize,
     /// A smaller frame has arrived since, so the size is to blame. Before that it may be the receiver,
     /// which cannot write what it is sent.
     is_shown: bool,
     /// A small frame was lost since, so the size is not to blame.
     is_excused: bool,
+}
+
+impl Lost {
+    /// When a frame of that size is tried again.
+    fn again_ms(&self) -> u64 {
+        let is_paid = self.arrived >= self.bytes + self.bytes / 2;
+        if is_paid { self.soon_ms } else { self.again_ms }
+    }
 }
 
 impl FrameSize {
@@ -95,7 +107,10 @@ impl FrameSize {
         if lost > SMALL && passes < lost {
             self.proven = passes;
             let again_ms = now_ms + FRAME_TRIAL_MS;
-            self.lost = Some(Lost { bytes: lost, again_ms, is_shown: true, is_excused: false });
+            let soon_ms = again_ms;
+            let (is_shown, is_excused) = (true, false);
+            self.lost =
+                Some(Lost { bytes: lost, again_ms, soon_ms, arrived: 0, is_shown, is_excused });
             self.failures = 1;
         }
         self
@@ -115,7 +130,7 @@ impl FrameSize {
         let proven = index(self.proven);
         let next = if self.proven == 0 { 0 } else { proven + 1 };
         let wanted = next.max(self.first).min(SIZES.len() - 1);
-        let lost = self.lost.filter(|lost| now_ms < lost.again_ms);
+        let lost = self.lost.filter(|lost| now_ms < lost.again_ms());
         let below = lost.map_or(SIZES.len(), |lost| index(lost.bytes));
         SIZES[wanted.min(below.saturating_sub(1))]
     }
@@ -140,7 +155,9 @@ impl FrameSize {
         let is_to_blame = |lost: &Lost| lost.is_shown || !lost.is_excused;
         self.lost = self.lost.filter(|lost| bytes < lost.bytes && is_to_blame(lost));
         match &mut self.lost {
-            Some(lost) => lost.is_shown = true,
+            Some(lost) => {
+                (lost.is_shown, lost.arrived) = (true, lost.arrived.saturating_add(bytes))
+            }
             None => self.failures = 0,
         }
     }
@@ -164,10 +181,13 @@ impl FrameSize {
         }
         (self.doubtful, self.cautious_until_ms) = (None, 0);
         let wait_ms = FRAME_TRIAL_MS << self.failures.min(16);
-        self.failures += 1;
         let again_ms = now_ms + wait_ms.min(FRAME_TRIAL_MS_MAX);
+        // The first time it may have been an accident, such as a hub that could not commit.
+        let soon_ms = if self.failures == 0 { now_ms + FRAME_TRIAL_SOON_MS } else { again_ms };
+        self.failures += 1;
         let is_shown = self.lost.is_some_and(|lost| lost.is_shown);
-        self.lost = Some(Lost { bytes, again_ms, is_shown, is_excused: false });
+        let (arrived, is_excused) = (0, false);
+        self.lost = Some(Lost { bytes, again_ms, soon_ms, arrived, is_shown, is_excused });
     }
 
     /// A frame was under way when the connection was closed or fell silent: by accident, such as a
@@ -185,6 +205,7 @@ impl FrameSize {
         } else if self.doubtful.is_some() || is_lower {
             self.handle_lost(bytes, now_ms);
             self.show();
+            self.lost.iter_mut().for_each(|lost| lost.soon_ms = lost.again_ms);
         } else {
             self.doubtful = Some(bytes);
             self.cautious_until_ms = now_ms + FRAME_CAUTION_MS;
@@ -213,7 +234,7 @@ impl FrameSize {
     /// or one of the size over which the connection was closed, to know it.
     pub fn trial_at_ms(&self) -> Option<u64> {
         let doubtful = self.doubtful.filter(|_| self.cautious_until_ms > 0);
-        let lost = self.lost.map(|lost| lost.again_ms);
+        let lost = self.lost.map(|lost| lost.again_ms());
         lost.or(doubtful.map(|_| self.cautious_until_ms))
     }
 
@@ -226,6 +247,11 @@ impl FrameSize {
     /// The size of the frames that do not arrive although smaller ones do, if there are any.
     pub fn lost_bytes(&self) -> Option<usize> {
         self.lost.filter(|lost| lost.is_shown).map(|lost| lost.bytes)
+    }
+
+    /// The same until it is time to try that size again.
+    pub fn lost_bytes_until_trial(&self, now_ms: u64) -> Option<usize> {
+        self.lost_bytes().filter(|_| self.lost.is_some_and(|lost| now_ms < lost.again_ms()))
     }
 }
 

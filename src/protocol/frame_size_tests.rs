@@ -39,6 +39,77 @@ fn at_most_twice_the_bytes_are_sent_through_any_limit() {
     }
 }
 
+/// As [`send`], with so long between two frames; returns what was sent.
+fn send_slowly(size: &mut FrameSize, mut bytes: usize, limit: usize, step_ms: u64) -> usize {
+    let (mut sent, mut now_ms) = (0, 0);
+    while bytes > 0 {
+        let frame = size.limit(now_ms).min(bytes);
+        sent += frame;
+        if frame + 100 <= limit {
+            size.handle_arrived(frame);
+            bytes -= frame;
+        } else {
+            size.handle_lost(frame, now_ms);
+        }
+        now_ms += step_ms;
+    }
+    sent
+}
+
+#[test]
+fn at_most_twice_the_bytes_are_sent_however_long_it_takes() {
+    for limit in [2_048, 3_000, 4_096, 5_000, 8_192, 10_000, 16_384, 30_000] {
+        for bytes in [500, 5_000, 14_000, 33_000, 50_000, 70_000, 100_000, 1_000_000] {
+            for step_ms in [100, 1_000, 5_000] {
+                let sent = send_slowly(&mut FrameSize::careful(), bytes, limit, step_ms);
+                let allowed = 2 * bytes + if limit < 4_096 { 3_840 } else { 0 };
+                assert!(sent <= allowed, "{sent} bytes for {bytes} with a limit of {limit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_size_that_was_lost_by_accident_is_tried_soon_once_it_is_paid_for() {
+    let mut size = FrameSize::careful();
+    send(&mut size, 30_000, 8_192, 0);
+    assert_eq!(size.trial_at_ms(), Some(FRAME_TRIAL_MS), "so little has arrived since");
+    send(&mut size, 7_000, 8_192, 0);
+    assert_eq!(size.trial_at_ms(), Some(FRAME_TRIAL_SOON_MS));
+    assert_eq!(size.limit(FRAME_TRIAL_SOON_MS - 1), 7_936);
+    assert_eq!(size.limit(FRAME_TRIAL_SOON_MS), 16_128);
+    size.handle_arrived(size.trial_bytes().unwrap());
+    assert_eq!((size.known(), size.trial_at_ms()), (None, None));
+
+    let mut size = FrameSize::careful();
+    send(&mut size, 100_000, 8_192, 0);
+    size.handle_lost(16_128, FRAME_TRIAL_SOON_MS);
+    send(&mut size, 100_000, 8_192, FRAME_TRIAL_SOON_MS);
+    let again_ms = FRAME_TRIAL_SOON_MS + 2 * FRAME_TRIAL_MS;
+    assert_eq!(size.trial_at_ms(), Some(again_ms), "the second time it was no accident");
+}
+
+#[test]
+fn a_size_over_which_the_connection_was_closed_is_not_tried_soon() {
+    let mut size = FrameSize::careful();
+    send(&mut size, 11_000, 8_192, 0);
+    size.handle_doubtful(16_000, 0);
+    size.handle_doubtful(16_000, 1_000);
+    send(&mut size, 100_000, 8_192, 1_000);
+    assert_eq!(size.trial_at_ms(), Some(1_000 + FRAME_TRIAL_MS), "each time costs a connection");
+}
+
+#[test]
+fn a_limit_may_be_reported_until_it_is_time_to_try_again() {
+    let mut size = FrameSize::careful();
+    send(&mut size, 30_000, 8_192, 0);
+    assert_eq!(size.lost_bytes_until_trial(FRAME_TRIAL_MS - 1), Some(16_128));
+    assert_eq!(size.lost_bytes_until_trial(FRAME_TRIAL_MS), None);
+    size.handle_lost(16_128, FRAME_TRIAL_MS);
+    size.handle_arrived(200);
+    assert_eq!(size.lost_bytes_until_trial(2 * FRAME_TRIAL_MS), Some(16_128), "it holds still");
+}
+
 #[test]
 fn without_a_limit_nothing_is_lost_and_frames_are_large_after_the_first_few() {
     let mut size = FrameSize::careful();
