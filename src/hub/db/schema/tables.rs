@@ -67,6 +67,7 @@ pub(in crate::hub) const BOOK: Table = Table {
         ("chain_since", Int),
         ("catalogue_base", Int),
         ("whole_units", Blob),
+        ("frame_lost_broker", Text),
         ("in_force", Int),
     ],
     key: &["id"],
