@@ -136,6 +136,12 @@ impl Default for HubConfig {
 }
 
 impl HubConfig {
+    /// Host and port of the broker; empty without one.
+    pub fn broker_name(&self) -> String {
+        let url = self.mqtt.as_ref().map(|mqtt| &mqtt.url);
+        url.map_or_else(String::new, |url| format!("{}:{}", url.host, url.port))
+    }
+
     /// Reads the file, if one is named, and the environment variables that override it.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use rumqttc::{AsyncClient, ClientError, QoS};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::db::{BooksError, BooksTransaction};
+use super::db::{BooksDatabase, BooksError, BooksTransaction};
 use super::health::HubHealth;
 use super::jobs::HubJob;
 use super::metrics::HubMetrics;
@@ -234,6 +234,15 @@ async fn until_unable(health: Arc<HubHealth>, has_others: bool) {
 pub(super) fn set_offline(books: &mut BooksTransaction<'_>, now_ms: i64) -> Result<(), BooksError> {
     let before_ms = if books.may_be_shared() { now_ms - HUB_SILENT_MS } else { i64::MAX };
     books.set_offline(before_ms)
+}
+
+/// A size limit is that of a broker: those that were found with another one are dropped. If the books
+/// refuse, such a limit counts until it is tried.
+pub(super) fn forget_limits(database: &mut BooksDatabase, broker: &str) {
+    let forgotten = database.change(|books| books.keep_limits_of(broker));
+    if let Err(error) = forgotten {
+        tracing::warn!(%error, "size limits that were found with another broker stay in the books");
+    }
 }
 
 /// What the hub reads of the retained state that a gateway publishes.

@@ -71,7 +71,7 @@ use self::feed::FeedEnd;
 use self::health::HubHealth;
 use self::jobs::{HubJob, RequestSender};
 use self::left_out::LeftOut;
-use self::link::{BrokerLink, set_offline};
+use self::link::{BrokerLink, forget_limits, set_offline};
 use self::metrics::HubMetrics;
 pub(crate) use self::movement_json::MovementJson;
 use self::open_sales::OpenSales;
@@ -182,13 +182,13 @@ impl Hub {
     pub async fn start(config: HubConfig) -> anyhow::Result<Self> {
         assert_guarded(&config);
         let lock = lock_books(&config.store)?;
-        let (database, reader, clock, books) = open_books(config.store.clone()).await?;
+        let (database, reader, clock, books) = open_books(&config).await?;
         let listener = listen("hub.listen", config.http.listen)?;
         let grpc = config.grpc_listen.map(|at| listen("hub.grpc_listen", at)).transpose()?;
         let address = listener.local_addr()?;
         let (stopper, stop) = stop::channel();
         let (metrics, failures) = (Arc::<HubMetrics>::default(), Arc::<BooksFailures>::default());
-        let publisher = Publisher::new(Arc::clone(&metrics));
+        let publisher = Publisher::to(&config.broker_name(), Arc::clone(&metrics));
         let health = Arc::new(HubHealth::new(config.mqtt.is_some()));
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let (requests, asked) = RequestSender::new(HUB_REQUESTS_WAITING_MAX, jobs.clone());
@@ -380,8 +380,9 @@ fn rules(config: &HubConfig) -> Rules {
 }
 
 async fn open_books(
-    store: BookStore,
+    config: &HubConfig,
 ) -> Result<(BooksDatabase, BooksReader, BooksClock, Uuid), BooksError> {
+    let (store, broker) = (config.store.clone(), config.broker_name());
     let open = move || {
         let mut database = BooksDatabase::open(&store)?;
         // Before anything is booked in a month; without one it is booked all the same.
@@ -393,6 +394,7 @@ async fn open_books(
             set_offline(books, wall_ms())?;
             books.identity()
         })?;
+        forget_limits(&mut database, &broker);
         let (reader, clock) = (BooksReader::open(&database)?, BooksClock::default());
         // Before anything ends by it.
         database.read(server_time)?.into_iter().for_each(|now_ms| clock.follow(now_ms));

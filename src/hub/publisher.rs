@@ -7,7 +7,7 @@ use rumqttc::{AsyncClient, QoS};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-use super::core::{FrameAnswer, LimitNews, size_limit};
+use super::core::{Ceiling, FrameAnswer, LimitNews, size_limit};
 use super::jobs::HubJob;
 use super::metrics::HubMetrics;
 use super::outgoing::Outgoing;
@@ -36,6 +36,8 @@ struct Shared {
     added: Notify,
     metrics: Arc<HubMetrics>,
     clock: Clock,
+    /// Its host and port.
+    broker: Arc<str>,
 }
 
 /// What is known of the way to the broker.
@@ -61,6 +63,12 @@ impl Way {
             self.size.handle_arrived(bytes);
         }
         self.recent.push_back((now_ms, bytes));
+    }
+
+    /// The size of the frames over which the broker closes the connection, until it is time to try
+    /// one again: there may be no large one for long, and the limit may be gone.
+    fn lost_bytes(&self, now_ms: u64) -> Option<usize> {
+        self.size.lost_bytes_until_trial(now_ms)
     }
 
     fn handle_closed(&mut self, now_ms: u64) {
@@ -91,16 +99,15 @@ pub(super) struct Room {
     /// The gateways for which some wait already.
     pub(super) busy: BTreeSet<GatewayId>,
     /// How large each may be.
-    pub(super) bytes: usize,
-    /// The size of the frames over which the broker closes the connection, if there are any.
-    pub(super) lost_bytes: Option<usize>,
+    pub(super) ceiling: Ceiling,
 }
 
 impl Publisher {
-    pub(super) fn new(metrics: Arc<HubMetrics>) -> Self {
+    /// For connections to this broker.
+    pub(super) fn to(broker: &str, metrics: Arc<HubMetrics>) -> Self {
         let (state, added) = (Mutex::default(), Notify::new());
-        let clock = Clock::starting_at(0);
-        Self { shared: Arc::new(Shared { state, added, metrics, clock }) }
+        let (broker, clock) = (broker.into(), Clock::starting_at(0));
+        Self { shared: Arc::new(Shared { state, added, metrics, clock, broker }) }
     }
 
     /// Publishes on this connection from now on. The writer gets a tick once there is room again
@@ -119,9 +126,9 @@ impl Publisher {
         let now_ms = self.shared.clock.since_start_ms();
         let (before, lost) = {
             let mut state = self.lock();
-            let before = state.way.size.lost_bytes();
+            let before = state.way.lost_bytes(now_ms);
             state.way.handle_closed(now_ms);
-            (before, state.way.size.lost_bytes())
+            (before, state.way.lost_bytes(now_ms))
         };
         if let Some(bytes) = lost.filter(|_| lost != before) {
             tracing::warn!(
@@ -133,7 +140,7 @@ impl Publisher {
 
     /// The size of the frames over which the broker closes the connection, if there are any.
     pub(super) fn lost_bytes(&self) -> Option<usize> {
-        self.lock().way.size.lost_bytes()
+        self.lock().way.lost_bytes(self.shared.clock.since_start_ms())
     }
 
     /// Drops frames until there is a connection again. Then every gateway is told the hub's
@@ -151,9 +158,10 @@ impl Publisher {
     pub(super) fn room(&self) -> Room {
         let state = self.lock();
         let busy = state.outgoing.busy().cloned().collect();
-        let bytes = state.way.size.limit(self.shared.clock.since_start_ms());
-        let lost_bytes = state.way.size.lost_bytes();
-        Room { frames: state.outgoing.room(), busy, bytes, lost_bytes }
+        let now_ms = self.shared.clock.since_start_ms();
+        let (bytes, lost) = (state.way.size.limit(now_ms), state.way.lost_bytes(now_ms));
+        let ceiling = Ceiling { broker: Arc::clone(&self.shared.broker), bytes, lost };
+        Room { frames: state.outgoing.room(), busy, ceiling }
     }
 
     /// Publishes answers and frames of these books without waiting. `is_complete` says that no frame was left
@@ -253,6 +261,7 @@ pub(super) fn log_limit((gateway, lost): LimitNews) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::FRAME_TRIAL_MS;
 
     #[test]
     fn a_connection_that_is_closed_once_makes_no_frame_smaller() {
@@ -276,6 +285,22 @@ mod tests {
             way.handle_closed(now_ms + 100);
         }
         assert!(way.size.limit(28_000) < 30_000);
-        assert_eq!(way.size.lost_bytes(), Some(30_000));
+        assert_eq!(way.lost_bytes(28_000), Some(30_000));
+    }
+
+    #[test]
+    fn a_limit_is_reported_no_longer_than_until_a_large_frame_may_be_tried() {
+        let mut way = Way::default();
+        for now_ms in [0, 7_000] {
+            way.handle_sent(30_000, now_ms);
+            way.handle_closed(now_ms + 100);
+        }
+        let again_ms = 7_100 + FRAME_TRIAL_MS;
+        assert_eq!(way.lost_bytes(again_ms - 1), Some(30_000));
+        assert_eq!(way.lost_bytes(again_ms), None, "nothing large may be sent for days");
+        way.handle_sent(30_000, again_ms);
+        way.handle_closed(again_ms + 100);
+        assert_eq!(way.lost_bytes(again_ms + 100), Some(30_000), "it holds still");
+        assert_eq!(way.lost_bytes(again_ms + 100 + FRAME_TRIAL_MS), Some(30_000), "twice as long");
     }
 }

@@ -60,7 +60,7 @@ fn no_more_than_ten_thousand_movements_are_between_two_signatures() {
 fn the_writer_signs_ten_thousand_movements_while_it_runs() {
     let Hub { database, signer, _directory } = Hub::new();
     let (jobs, waiting) = mpsc::channel(1);
-    let publisher = Publisher::new(Arc::default());
+    let publisher = Publisher::to("", Arc::default());
     let writer = HubWriter::new(database, waiting, publisher, Arc::default()).signing(signer);
     std::thread::sleep(Duration::from_millis(HUB_SIGN_LOOK_MS));
     let writer = std::thread::spawn(move || writer.run());

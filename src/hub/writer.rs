@@ -377,7 +377,7 @@ impl HubWriter {
         let (downlink, shared, quotas) = (&mut self.downlink, self.shared, &self.quotas);
         let (rules, strangers) = (self.rules, Arc::clone(&self.strangers));
         let room = self.publisher.room();
-        downlink.set_ceiling(room.bytes, room.lost_bytes);
+        downlink.begin(room.ceiling.clone());
         let mut due = BTreeSet::new();
         let was_failing = self.health.is_failing();
         let left_out = self.left_out.gateways();

@@ -374,7 +374,8 @@ impl TestHub {
         let database =
             BooksDatabase::open(&BookStore::Sqlite(directory.path().join("hub.db"))).unwrap();
         let (_, jobs) = mpsc::channel(1);
-        let writer = HubWriter::new(database, jobs, Publisher::new(Arc::default()), Arc::default());
+        let writer =
+            HubWriter::new(database, jobs, Publisher::to("", Arc::default()), Arc::default());
         Self { writer, _directory: directory }
     }
 

@@ -6,6 +6,9 @@ pub const FRAME_BYTES_MAX: usize = 32 * 1024;
 pub const FRAME_BYTES_SMALL: usize = 960;
 /// Time after which a frame that was too large for the broker is tried again; it doubles.
 pub const FRAME_TRIAL_MS: u64 = 60_000;
+/// Time after which it is tried again the first time if enough has arrived meanwhile: longer than a hub
+/// takes that has lost its database for a moment.
+pub const FRAME_TRIAL_SOON_MS: u64 = 5_000;
 /// The longest such time: at most so long after the broker's limit was raised it is noticed.
 pub const FRAME_TRIAL_MS_MAX: u64 = 3_600_000;
 /// Time after which a gateway counts as offline if the hub answers and confirms no entry of those that

@@ -294,7 +294,7 @@ fn version_21() -> String {
     format!(
         "DROP VIEW inventory_changed_event; {entry} {movement} {view}
          ALTER TABLE feed DROP COLUMN month; ALTER TABLE feed_waiting DROP COLUMN month;
-         ALTER TABLE book DROP COLUMN in_step_ms;
+         ALTER TABLE book DROP COLUMN in_step_ms; ALTER TABLE book DROP COLUMN frame_lost_broker;
          UPDATE stockgate_version SET version = 21;"
     )
 }

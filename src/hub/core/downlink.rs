@@ -9,7 +9,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use super::answer::FrameAnswer;
 use super::books::Books;
-use super::frame_sizes::{FrameSizes, LimitNews};
+use super::frame_sizes::{Ceiling, FrameSizes, LimitNews};
 use super::records::{Book, IssuedTransfer};
 use super::{drift, whole_units};
 use crate::limits::{
@@ -78,10 +78,9 @@ impl Downlink {
         }
     }
 
-    /// Says how large a frame to any gateway may be, and how large those are over which the hub's
-    /// broker closes the connection.
-    pub fn set_ceiling(&mut self, bytes: usize, lost: Option<usize>) {
-        self.sizes.set_ceiling(bytes, lost);
+    /// A transaction begins, while the hub's own way lets this pass.
+    pub fn begin(&mut self, ceiling: Ceiling) {
+        self.sizes.begin(ceiling);
     }
 
     /// Handles a greeting that says what the gateway has taken, and how large its frames may be. It
@@ -122,12 +121,12 @@ impl Downlink {
 
     /// A gateway's connection to its broker is lost.
     pub fn handle_offline(&mut self, gateway: &GatewayId, now_ms: u64) {
-        self.sizes.give_trial_up(gateway, now_ms);
+        self.sizes.handle_offline(gateway, now_ms);
     }
 
     /// The hub's connection to its broker is lost.
     pub fn handle_disconnected(&mut self, now_ms: u64) {
-        self.sizes.give_trials_up(now_ms);
+        self.sizes.handle_disconnected(now_ms);
     }
 
     /// The gateways that are to be served, those after the one that was served last first.
@@ -140,6 +139,7 @@ impl Downlink {
     /// Handles a transaction that was rolled back: what was read in it may not be in the books.
     pub fn handle_rollback(&mut self) {
         self.catalogue = CatalogueFrames::default();
+        self.sizes.handle_rollback();
     }
 
     /// Lets a gateway wait until there is room for its frames.
@@ -192,13 +192,17 @@ impl Downlink {
         if is_repeated || conversation.asks(now_ms) {
             frames.push(call(&book));
         }
+        let mut is_news = arrived > 0 && self.sizes.handle_arrived(gateway, arrived);
         // A greeting that comes for another reason would be taken for the answer.
-        if book.wire == Version::V2
-            && conversation.is_idle(&book, last_number)
+        if conversation.is_idle(&book, last_number)
             && let Some(bytes) = self.sizes.trial(gateway, now_ms)
         {
             let (epoch, acked_seq) = (book.cursor.epoch.into(), book.cursor.acked_seq);
-            frames.push(Frame::Call(Call { position: Position { epoch, acked_seq }, bytes }));
+            match book.wire {
+                Version::V1 => is_news |= self.sizes.forget(gateway),
+                Version::V2 => frames
+                    .push(Frame::Call(Call { position: Position { epoch, acked_seq }, bytes })),
+            }
         }
         if !frames.is_empty() {
             self.served = Some(gateway.clone());
@@ -206,7 +210,7 @@ impl Downlink {
         if conversation.is_idle(&book, last_number) {
             self.conversations.remove(gateway);
         }
-        if arrived > 0 && self.sizes.handle_arrived(gateway, arrived) {
+        if is_news {
             self.sizes.save(books, gateway)?;
         }
         Ok(frames)
@@ -286,10 +290,11 @@ impl Conversation {
         Some(Frame::Probe(Probe { epoch: book.cursor.epoch.into(), part }))
     }
 
-    /// The size of what was sent and is taken.
-    fn arrived(&self, taken: Taken) -> usize {
-        let of = |sent: &SentRange, position| if sent.is_taken(position) { sent.bytes } else { 0 };
-        of(&self.transfers, taken.transfer).max(of(&self.catalogue, taken.catalogue))
+    /// The size of what was sent and is taken; said once.
+    fn arrived(&mut self, taken: Taken) -> usize {
+        let sent = [(&mut self.transfers, taken.transfer), (&mut self.catalogue, taken.catalogue)];
+        let taken = sent.into_iter().filter(|(sent, position)| sent.is_taken(*position));
+        taken.map(|(sent, _)| std::mem::take(&mut sent.bytes)).max().unwrap_or(0)
     }
 
     /// Whether a large frame was sent more than once.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::judge::Cursor;
+use super::lost_frames::LostFrames;
 use crate::limits::STOCK_MAX;
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
@@ -56,8 +57,8 @@ pub struct Book {
     pub takeover: Takeover,
     /// The database was fenced for this reason, and may show that its ledger continues the books.
     pub reopening: Option<String>,
-    /// The size of frames that do not reach the gateway though smaller ones do, if there are any.
-    pub frame_lost_bytes: Option<u32>,
+    /// The frames that do not reach the gateway though smaller ones do, if there are any.
+    pub frame_lost: Option<LostFrames>,
     /// The public key of the device: the first that it showed, or that an operator has accepted.
     pub device_key: Option<[u8; 32]>,
     /// Another key that the device shows. What it signs counts once an operator accepts it.
@@ -140,7 +141,7 @@ impl Book {
             held: None,
             takeover: Takeover::default(),
             reopening: None,
-            frame_lost_bytes: None,
+            frame_lost: None,
             device_key: None,
             offered_key: None,
             chain_since: 0,
@@ -158,11 +159,6 @@ impl Book {
     pub fn why_closed(&self) -> Option<&str> {
         let held = self.held.as_ref().map(|held| &held.reason);
         self.cursor.fenced.as_ref().or(self.reopening.as_ref()).or(held).map(String::as_str)
-    }
-
-    /// The size of frames that do not reach the gateway, if there are any.
-    pub(super) fn lost_bytes(&self) -> Option<usize> {
-        self.frame_lost_bytes.map(|bytes| bytes as usize)
     }
 
     /// Whether its ledger is being taken over after a recovery of the books.

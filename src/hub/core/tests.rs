@@ -13,6 +13,7 @@ mod reserved;
 mod retired;
 mod room;
 mod sent;
+mod size_limits;
 pub(in crate::hub) mod test_hub;
 mod unlisted;
 mod whole_units;

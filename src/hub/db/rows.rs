@@ -5,7 +5,8 @@ use super::schema::{MOVEMENT, Table};
 use super::sql::{Dialect, RowReader, SqlRow, SqlValue, to_postcard};
 use crate::hub::core::judge::Cursor;
 use crate::hub::core::{
-    Book, EnteredMovement, Held, IssuedTransfer, Movement, MovementKind, Takeover, WholeUnits,
+    Book, EnteredMovement, Held, IssuedTransfer, LostFrames, Movement, MovementKind, Takeover,
+    WholeUnits,
 };
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
@@ -20,7 +21,7 @@ const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, 
 
 /// The number of columns that [`book_row`] and [`read_book`] have, in the order of the table. The
 /// last column of the table, whether a book is in force, is not a part of it.
-pub(super) const BOOK_COLUMNS: usize = 40;
+pub(super) const BOOK_COLUMNS: usize = 41;
 
 /// Selects the entries of book `$1` after position `$2`, at most `$3`: of its ledger, or those that
 /// were kept aside. PostgreSQL may still have entries that were removed.
@@ -253,7 +254,7 @@ pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
         held: held(&mut row)?,
         takeover: takeover(&mut row)?,
         reopening: row.text_or_null()?,
-        frame_lost_bytes: None,
+        frame_lost: None,
         device_key: None,
         offered_key: None,
         chain_since: 0,
@@ -263,12 +264,14 @@ pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
     if let Some(chain) = row.bytes_or_null()? {
         book.cursor.checks.chain = Chain::Sha256(chain);
     }
-    book.frame_lost_bytes = row.int_or_null()?.and_then(|bytes| u32::try_from(bytes).ok());
+    let lost_bytes = row.int_or_null()?.and_then(|bytes| u32::try_from(bytes).ok());
     (book.device_key, book.offered_key) = (row.bytes_or_null()?, row.bytes_or_null()?);
     book.chain_since = row.number()?;
     book.catalogue_base = row.number()?;
     book.whole_units = row.postcard_or_null()?.unwrap_or_default();
     book.takeover.in_step_ms = row.int()?;
+    let broker = row.text_or_null()?.unwrap_or_default();
+    book.frame_lost = lost_bytes.map(|bytes| LostFrames { bytes, broker });
     Ok(book)
 }
 
@@ -296,7 +299,7 @@ fn takeover(row: &mut RowReader) -> Result<Takeover, BooksError> {
 }
 
 pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
-    let (held, takeover) = (book.held.as_ref(), book.takeover);
+    let (held, takeover, lost) = (book.held.as_ref(), book.takeover, book.frame_lost.as_ref());
     let (chain, sha256) = match book.cursor.checks.chain {
         Chain::Xxh3(chain) => (chain, SqlValue::Null),
         Chain::Sha256(chain) => (0, SqlValue::Blob(chain.to_vec())),
@@ -335,13 +338,14 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
         SqlValue::number(takeover.units),
         SqlValue::or_null(book.reopening.as_deref()),
         sha256,
-        book.frame_lost_bytes.map_or(SqlValue::Null, |bytes| SqlValue::Int(i64::from(bytes))),
+        lost.map_or(SqlValue::Null, |lost| SqlValue::Int(i64::from(lost.bytes))),
         SqlValue::bytes_or_null(book.device_key.as_ref()),
         SqlValue::bytes_or_null(book.offered_key.as_ref()),
         SqlValue::number(book.chain_since),
         SqlValue::number(book.catalogue_base),
         to_postcard(&book.whole_units),
         SqlValue::Int(takeover.in_step_ms),
+        SqlValue::or_null(lost.map(|lost| lost.broker.as_str())),
     ]
 }
 

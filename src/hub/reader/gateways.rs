@@ -173,13 +173,15 @@ pub(in crate::hub) fn gateways(
     }))
 }
 
-/// The gateways that large frames do not reach, these many at most, and the size of such frames.
+/// The gateways that are connected and that large frames do not reach, these many at most, and the size
+/// of such frames.
 pub(in crate::hub) fn size_limits(
     db: &mut dyn Executor,
     most: usize,
 ) -> Result<Vec<(GatewayId, u64)>, BooksError> {
     let sql = "SELECT site, gateway, frame_lost_bytes FROM book
-               WHERE in_force = 1 AND frame_lost_bytes IS NOT NULL ORDER BY site, gateway LIMIT $1";
+               WHERE in_force = 1 AND online = 1 AND frame_lost_bytes IS NOT NULL
+               ORDER BY site, gateway LIMIT $1";
     let found = db.query(sql, &[SqlValue::number(most as u64)])?;
     let read = |row: SqlRow| {
         let mut row = RowReader::of(row);
@@ -228,7 +230,8 @@ fn read_gateway(row: SqlRow) -> Result<(i64, Option<String>, GatewayJson), Books
     let held_since = held.as_ref().map(|_| rfc3339(since_ms));
     let state = GatewayState::of(online, is_fenced, held.is_some(), has_older).name();
     let problem = problem.or(held).or(row.blob_or_null()?.map(|_| OTHER_KEY.into()));
-    let lost_bytes = row.int_or_null()?;
+    // Of one that is not connected nobody knows whether it holds still.
+    let lost_bytes = row.int_or_null()?.filter(|_| online);
     let limit = lost_bytes.map(|bytes| size_limit(bytes.unsigned_abs()));
     let in_transit = Amount::total(std::iter::empty());
     Ok((

@@ -67,7 +67,8 @@ fn a_gateway_without_room_says_so_before_it_names_a_size_limit() {
     hub.grant("g", 3).unwrap().outcome.unwrap();
     hub.change(|books| {
         let book = books.books(&gateway_id())?.pop().unwrap();
-        books.save(&Book { frame_lost_bytes: Some(16_128), ..book })
+        let frame_lost = Some(LostFrames { bytes: 16_128, broker: "broker:1883".into() });
+        books.save(&Book { frame_lost, ..book })
     });
     let names = |hub: &mut TestHub, words: &str| {
         let known = shown(hub);

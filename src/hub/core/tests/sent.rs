@@ -5,10 +5,10 @@ use crate::hub::core::*;
 use crate::hub::db::BooksTransaction;
 use crate::limits::{
     CATALOGUE_BARCODES_MAX, CATALOGUE_NAME_BYTES_MAX, DOWN_RESEND_MS, FRAME_BYTES_MAX,
-    FRAME_TRIAL_ANSWER_MS, FRAME_TRIAL_MS, ID_BYTES_MAX, TRANSFER_LINES_ISSUED,
+    FRAME_TRIAL_MS, ID_BYTES_MAX, TRANSFER_LINES_ISSUED,
 };
-use crate::protocol::frame::{BooksId, Frame, Hello, Resume};
-use crate::protocol::wire::{Version, Wire};
+use crate::protocol::frame::{BooksId, Frame, Resume};
+use crate::protocol::wire::Wire;
 use crate::stock::{Barcode, Line, Listing, Quantity, Sku, Taken, Transfer};
 
 #[test]
@@ -217,95 +217,6 @@ fn what_a_gateway_that_does_not_answer_was_sent_is_sent_again() {
     assert!(is_call(&hub.sent(6_000)));
     assert_eq!(longest_sent(&mut hub, 11_000), first);
     assert_eq!(hub.downlink.take_limit_news(), [], "nothing is known");
-}
-
-/// A gateway that greets, on a way that has lost frames of 15.75 KiB.
-struct Limited {
-    hub: TestHub,
-    hello: Hello,
-}
-
-impl Limited {
-    fn new() -> Self {
-        let mut hub = TestHub::new().of_version(Version::V2);
-        let gateway = hub.stocked("gw", 1);
-        let Frame::Hello(mut hello) = gateway.hello() else { panic!() };
-        hello.bound.frame_bytes = 7_936;
-        let mut limited = Self { hub, hello };
-        limited.greet(0);
-        assert_eq!(limited.lost(), [(gateway_id(), Some(16_128))]);
-        limited
-    }
-
-    fn greet(&mut self, now_ms: u64) {
-        let (downlink, hello) = (&mut self.hub.downlink, &self.hello);
-        let known = |books: &mut BooksTransaction<'_>| {
-            downlink.weigh_up(books, &gateway_id(), hello, now_ms)
-        };
-        self.hub.database.change(known).unwrap();
-        self.hub.downlink.handle_greeting(&gateway_id());
-    }
-
-    fn lost(&mut self) -> Vec<LimitNews> {
-        self.hub.downlink.take_limit_news()
-    }
-
-    /// The size of the frame that is tried now.
-    fn tried(&mut self, now_ms: u64) -> Option<usize> {
-        let frames = self.hub.sent(now_ms);
-        frames
-            .iter()
-            .find_map(|frame| if let Frame::Call(call) = frame { Some(call.bytes) } else { None })
-    }
-
-    /// What the books know.
-    fn in_the_books(&mut self) -> Option<u32> {
-        let books = self.hub.database.change(|books| books.books(&gateway_id())).unwrap();
-        books.last().and_then(|book| book.frame_lost_bytes)
-    }
-}
-
-#[test]
-fn a_limit_on_the_way_to_a_gateway_ends_when_it_answers_a_frame_of_that_size() {
-    let mut limited = Limited::new();
-    assert_eq!(limited.tried(1), None);
-    limited.greet(FRAME_TRIAL_MS);
-    assert_eq!(limited.tried(FRAME_TRIAL_MS), Some(16_128));
-    assert_eq!(limited.tried(FRAME_TRIAL_MS + 1), None, "once");
-    assert_eq!(limited.in_the_books(), Some(16_128));
-
-    limited.greet(FRAME_TRIAL_MS + 1_000);
-
-    assert_eq!((limited.in_the_books(), limited.lost()), (None, vec![(gateway_id(), None)]));
-}
-
-#[test]
-fn a_frame_that_is_tried_is_lost_if_the_next_greeting_is_the_usual_one_or_a_connection_ends() {
-    for case in 0..3 {
-        let mut limited = Limited::new();
-        limited.greet(FRAME_TRIAL_MS);
-        assert_eq!(limited.tried(FRAME_TRIAL_MS), Some(16_128));
-        let mut now_ms = FRAME_TRIAL_MS + 1_000;
-        match case {
-            0 => now_ms += FRAME_TRIAL_ANSWER_MS,
-            1 => limited.hub.downlink.handle_offline(&gateway_id(), now_ms),
-            _ => limited.hub.downlink.handle_disconnected(now_ms),
-        }
-        limited.greet(now_ms);
-        assert_eq!((limited.in_the_books(), limited.lost()), (Some(16_128), vec![]), "{case}");
-        limited.greet(now_ms + FRAME_TRIAL_MS);
-        assert_eq!(limited.tried(now_ms + FRAME_TRIAL_MS), None, "the wait has doubled");
-        limited.greet(now_ms + 2 * FRAME_TRIAL_MS);
-        assert_eq!(limited.tried(now_ms + 2 * FRAME_TRIAL_MS), Some(16_128));
-    }
-}
-
-#[test]
-fn what_the_hub_s_own_broker_does_not_let_pass_is_not_tried() {
-    let mut limited = Limited::new();
-    limited.hub.downlink.set_ceiling(7_936, Some(16_128));
-    limited.greet(FRAME_TRIAL_MS);
-    assert_eq!(limited.tried(FRAME_TRIAL_MS), None);
 }
 
 #[test]

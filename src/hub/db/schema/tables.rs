@@ -68,6 +68,7 @@ pub(in crate::hub) const BOOK: Table = Table {
         ("catalogue_base", Int),
         ("whole_units", Blob),
         ("in_step_ms", Int),
+        ("frame_lost_broker", Text),
         ("in_force", Int),
     ],
     key: &["id"],

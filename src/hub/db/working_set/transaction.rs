@@ -25,7 +25,7 @@ use super::transfers::TransferSet;
 use crate::hub::core::{Book, Books as _, Movement, Rules};
 use crate::hub::db::error::{BooksError, Locks};
 use crate::hub::db::schema::Dialect;
-use crate::hub::db::sql::{Change, Executor};
+use crate::hub::db::sql::{Change, Executor, SqlValue};
 use crate::process::signing_key::SigningKey;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{RequestId, Seq, SignedPosition, Sku};
@@ -139,6 +139,13 @@ impl<'a> BooksTransaction<'a> {
     pub(in crate::hub) fn try_writing(&mut self) -> Result<(), BooksError> {
         let sql = "UPDATE book SET online = online WHERE id = (SELECT min(id) FROM book)";
         self.db.query(sql, &[]).map(drop)
+    }
+
+    /// Drops the size limits that were found with another broker than this one.
+    pub(in crate::hub) fn keep_limits_of(&mut self, broker: &str) -> Result<(), BooksError> {
+        let sql = "UPDATE book SET frame_lost_bytes = NULL, frame_lost_broker = NULL
+                   WHERE frame_lost_bytes IS NOT NULL AND coalesce(frame_lost_broker, '') <> $1";
+        self.db.query(sql, &[SqlValue::text(broker)]).map(drop)
     }
 
     /// The end of the hub's own ledger, which no other worker moves on before the commit.
