@@ -21,6 +21,10 @@ fn main() {
     let target = env::var("TARGET").unwrap_or("unknown".into());
     let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
     println!("cargo::rustc-env=STOCKGATE_VERSION={version} ({commit}, {target})");
+    // For scripts/chain-cost. Such a program says so in its version.
+    if commit == "unchained" {
+        println!("cargo::rustc-cfg=stockgate_unchained");
+    }
     println!("cargo::rerun-if-env-changed=STOCKGATE_COMMIT");
     println!("cargo::rerun-if-changed=build.rs");
     if env::var_os("RUST_LIBC_UNSTABLE_MUSL_V1_2_3").is_some() {

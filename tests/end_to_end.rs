@@ -10,6 +10,10 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../benches/wire/orders.rs"]
+mod orders;
+#[path = "../benches/wire/said.rs"]
+mod said;
 mod support;
 
 use std::collections::BTreeMap;
@@ -20,6 +24,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use stockgate::protocol::wire::Version;
 
 use support::broker::Broker;
 use support::gateway::Gateway;
@@ -67,6 +72,22 @@ fn real_orders_reach_the_hub_entry_for_entry_while_every_part_is_killed() {
     let doctor = stockgate().arg("doctor").arg("--data-dir").arg(gateway.data_dir()).output();
     let doctor = doctor.unwrap();
     assert!(doctor.status.success(), "{}", String::from_utf8_lossy(&doctor.stdout));
+}
+
+/// `cargo bench --bench wire -- said` does this with all orders, and prints the table.
+#[test]
+fn what_entries_say_costs_few_bytes_on_the_wire() {
+    let lines = orders::read_lines().unwrap();
+    for shape in orders::Shape::ALL {
+        let entries = shape.entries(&lines[..ROWS_DEFAULT]);
+        let before = said::bytes_an_entry(&entries, Version::V1);
+        let nothing = said::bytes_an_entry(&entries, Version::V2);
+        assert!(nothing <= before + 0.1, "{}: {nothing}, not {before}", shape.name());
+        for (name, said, more) in said::SAID {
+            let bytes = said::bytes_an_entry(&said.entries(&entries), Version::V2);
+            assert!(bytes <= nothing + more, "{}, {name}: {bytes}, not {nothing}", shape.name());
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

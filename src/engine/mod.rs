@@ -9,6 +9,8 @@
 mod batch;
 mod demand_saver;
 #[cfg(test)]
+mod demand_tests;
+#[cfg(test)]
 mod expiry_tests;
 mod figures_walk;
 mod housekeeping;

@@ -9,7 +9,7 @@ use crate::hex;
 use crate::limits::SIGN_AFTER_MS;
 use crate::process::log_throttle::LogThrottle;
 use crate::process::signing_key::SigningKey;
-use crate::stock::{Seq, Signed, Stock};
+use crate::stock::{Seq, Signed, Stock, UNCHAINED};
 use crate::store::{DEVICE_KEY_FILE, Store};
 
 /// When the ledger was signed last, and with which key.
@@ -34,7 +34,8 @@ impl Signer {
             tracing::warn!(%error, "what this device has signed cannot be read; its ledger is signed from the start");
             None
         });
-        let (key, seq) = (key.ok().map(Arc::new), last.map_or(0, |(signed, _)| signed.seq));
+        let key = key.ok().filter(|_| !UNCHAINED).map(Arc::new);
+        let seq = last.map_or(0, |(signed, _)| signed.seq);
         if let Some(key) = &key {
             store.set_key(Arc::clone(key));
         }

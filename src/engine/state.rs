@@ -160,6 +160,8 @@ impl CommittedState {
         }
         self.catalogue.store(stock.taken().catalogue, Ordering::Release);
         drop(stock);
+        // After the position of the catalogue: the hub link looks at it before it reports the demand.
+        self.demand().replace(&changes.relisted_demand);
         let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
         if confirmed.acked_seq == changes.base_seq {
             confirmed.oldest_pending_at_ms = changes.entries.first().map(|first| first.entry.at_ms);

@@ -269,7 +269,10 @@ impl Writer {
             let stock = self.state.stock();
             let draft = Draft::new(&stock, now, self.rules.reservation_ttl_s);
             let mut draft = draft.reusing(std::mem::take(&mut self.spare_changes));
-            (batch.decide(&mut draft, &self.store)?, draft.finish())
+            let (outcome, mut changes) = (batch.decide(&mut draft, &self.store)?, draft.finish());
+            changes.relisted_demand =
+                self.state.demand().relisted(stock.catalogue(), &changes.listings);
+            (outcome, changes)
         };
         if let Some(sku) = outcome.full_sku {
             self.log_waiting_grant(&sku, now);

@@ -264,7 +264,9 @@ impl HubLink {
 
     /// Takes the steps that the uplink decides on, until there are none.
     async fn run_steps(&mut self, client: &AsyncClient) -> Result<(), String> {
-        while let Some(step) = self.uplink.poll(self.now_ms()) {
+        loop {
+            self.find_signature().await;
+            let Some(step) = self.uplink.poll(self.now_ms()) else { break };
             let sent = match step {
                 Step::Greet { nonce } => {
                     let hello = self.hello(nonce).encode(Wire::UP);

@@ -71,6 +71,8 @@ pub struct Uplink {
     answer: Option<(Seq, Content)>,
     /// The newest signed position of the ledger.
     signed: Option<SignedPosition>,
+    /// The last position of which an earlier signature was asked for, and the signature.
+    earlier: (Seq, Option<SignedPosition>),
     /// The last signed position that was sent since the hub was last away; 0 for none.
     vouched_seq: Seq,
 }
@@ -162,6 +164,7 @@ impl Uplink {
             behind: None,
             answer: None,
             signed: None,
+            earlier: (0, None),
             vouched_seq: 0,
         }
     }

@@ -90,7 +90,9 @@ fn a_transfer_without_entries_is_confirmed_once_by_a_frame_of_its_own() {
     assert_eq!(uplink.poll(0), None);
     let listed = Taken { catalogue: 3, ..transfer_taken(1, 5) };
     uplink.handle_committed(5, listed);
+    assert!(!uplink.has_reported(3), "what is counted in its decimals waits");
     assert_eq!(uplink.poll(0), Some(Step::ReportTaken(listed)));
+    assert!(uplink.has_reported(3));
 }
 
 #[test]

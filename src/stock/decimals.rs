@@ -42,6 +42,12 @@ impl Decimals {
         }
     }
 
+    /// Units of these decimals in those of others, rounded up where they are no whole number there.
+    pub(crate) fn rescaled_up(self, units: u64, to: Self) -> u64 {
+        let step = Self(self.0.abs_diff(to.0)).one();
+        if to > self { units.saturating_mul(step) } else { units.div_ceil(step) }
+    }
+
     /// How many of the smallest unit make one: 1,000 with three decimals.
     pub fn one(self) -> u64 {
         10_u64.pow(self.0.into())
@@ -60,6 +66,11 @@ mod tests {
         assert_eq!(three.rescaled(1_255, two), None);
         assert_eq!(two.rescaled(u64::MAX, three), None);
         assert_eq!(Decimals::all().last(), Some(Decimals::MOST));
+        assert_eq!([two.rescaled_up(125, three), three.rescaled_up(1_250, two)], [1_250, 125]);
+        assert_eq!(
+            [three.rescaled_up(1_241, two), two.rescaled_up(u64::MAX, three)],
+            [125, u64::MAX]
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::entry::{Entry, Kind};
 use super::line::Line;
 use super::listing::Listing;
 use super::record::{AppliedLine, AppliedLines, RequestRecord, RequestRecords};
+use super::refused_demand::RefusedRow;
 use super::reservation_state::ReservationState;
 use super::trace::Cause;
 use super::transfer::Taken;
@@ -63,6 +64,8 @@ pub struct Changes {
     pub listings: Vec<Listing>,
     /// The lines that were refused for want of stock. They change nothing in the stock.
     pub refused: Vec<(Sku, Quantity)>,
+    /// What was refused before of SKUs that the catalogue changes.
+    pub relisted_demand: Vec<RefusedRow>,
 }
 
 /// One decision as the ledger keeps it.
@@ -99,6 +102,7 @@ impl Changes {
         self.taken = None;
         self.listings.clear();
         self.refused.clear();
+        self.relisted_demand.clear();
     }
 }
 

@@ -1,4 +1,5 @@
-//! Text as a search compares it: letter case, accents and width make no difference.
+//! Text as a search compares it: letter case, accents and width make no difference, nor does whether
+//! kana with sound marks and the syllables of Hangul are written as one character or in parts.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -30,9 +31,42 @@ pub(super) fn fold_into(text: &str, folded: &mut String) {
                 folded.push(narrow.to_ascii_lowercase());
             }
             '\u{3000}' => folded.push(' '),
+            part
+            @ ('\u{3099}' | '\u{309a}' | '\u{1161}'..='\u{1175}' | '\u{11a8}'..='\u{11c2}') => {
+                match folded.chars().next_back().and_then(|before| together(before, part)) {
+                    Some(char) => {
+                        folded.pop();
+                        folded.push(char);
+                    }
+                    None => folded.push(part),
+                }
+            }
             char => folded.push(char),
         }
     }
+}
+
+/// The one character that Unicode's form NFC makes of two: of a kana and the mark of its sound, or of
+/// the parts of a syllable of Hangul.
+fn together(before: char, part: char) -> Option<char> {
+    let (before, part) = (u32::from(before), u32::from(part));
+    // Katakana are in the order of hiragana.
+    let kana = if (0x30a1..=0x30fe).contains(&before) { before - 0x60 } else { before };
+    let together = match (kana, part) {
+        (0x3046, 0x3099) => before + 0x4e,
+        (0x308f..=0x3092, 0x3099) if kana != before => before + 8,
+        (0x304b..=0x3061, 0x3099) if kana % 2 == 1 => before + 1,
+        (0x3064 | 0x3066 | 0x3068 | 0x309d, 0x3099) => before + 1,
+        (0x306f | 0x3072 | 0x3075 | 0x3078 | 0x307b, _) if part >= 0x3099 => before + part - 0x3098,
+        (0x1100..=0x1112, 0x1161..=0x1175) => {
+            0xac00 + ((before - 0x1100) * 21 + part - 0x1161) * 28
+        }
+        (0xac00..=0xd7a3, 0x11a8..=0x11c2) if (before - 0xac00).is_multiple_of(28) => {
+            before + part - 0x11a7
+        }
+        _ => return None,
+    };
+    char::from_u32(together)
 }
 
 /// A letter without its accents, of which it may have several.
@@ -89,6 +123,44 @@ mod tests {
             }
         }
         assert_eq!(fold("Ǿre ǽ ǣ"), "ore ae ae");
+    }
+
+    #[test]
+    fn kana_and_hangul_are_found_whole_or_in_parts() {
+        // What is one character in Unicode's form NFC, in pairs with what NFD makes of it.
+        let (kana, decomposed) = (
+            "がぎぐげござじずぜぞだぢづでどばぱびぴぶぷべぺぼぽゔゞガギグゲゴザジズゼゾダヂヅデドバパビピブプベペボポヴヷヸヹヺヾ",
+            "か\u{3099}き\u{3099}く\u{3099}け\u{3099}こ\u{3099}さ\u{3099}し\u{3099}す\u{3099}せ\u{3099}そ\u{3099}\
+             た\u{3099}ち\u{3099}つ\u{3099}て\u{3099}と\u{3099}は\u{3099}は\u{309a}ひ\u{3099}ひ\u{309a}ふ\u{3099}ふ\u{309a}\
+             へ\u{3099}へ\u{309a}ほ\u{3099}ほ\u{309a}う\u{3099}ゝ\u{3099}\
+             カ\u{3099}キ\u{3099}ク\u{3099}ケ\u{3099}コ\u{3099}サ\u{3099}シ\u{3099}ス\u{3099}セ\u{3099}ソ\u{3099}\
+             タ\u{3099}チ\u{3099}ツ\u{3099}テ\u{3099}ト\u{3099}ハ\u{3099}ハ\u{309a}ヒ\u{3099}ヒ\u{309a}フ\u{3099}フ\u{309a}\
+             ヘ\u{3099}ヘ\u{309a}ホ\u{3099}ホ\u{309a}ウ\u{3099}ワ\u{3099}ヰ\u{3099}ヱ\u{3099}ヲ\u{3099}ヽ\u{3099}",
+        );
+        assert_eq!(fold(kana), kana);
+        assert_eq!(fold(decomposed), kana);
+        let syllables = || '가'..='힣';
+        for (at, syllable) in (0..).zip(syllables()) {
+            let part = |from: u32, at: u32| char::from_u32(from + at).unwrap();
+            let mut parts = String::from(part(0x1100, at / 588));
+            parts.push(part(0x1161, at % 588 / 28));
+            if at % 28 > 0 {
+                parts.push(part(0x11a7, at % 28));
+            }
+            assert_eq!(fold(&parts), syllable.to_string());
+        }
+        assert_eq!(syllables().count(), 11_172);
+        for text in [
+            "あ\u{3099}",
+            "ん\u{309a}",
+            "か\u{309a}",
+            "わ\u{3099}",
+            "각\u{11a8}",
+            "\u{1161}",
+            "\u{3099}",
+        ] {
+            assert_eq!(fold(text), text, "there is no such character");
+        }
     }
 
     #[test]

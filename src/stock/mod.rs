@@ -53,7 +53,7 @@ pub use self::answer::{CommandAnswer, Decided, Undecided};
 pub use self::books_id::BooksId;
 pub use self::catalogue::{Catalogue, Label, ListedItem};
 pub use self::catalogue_text::{SearchWords, TextSegment};
-pub use self::chain::Chain;
+pub use self::chain::{Chain, UNCHAINED};
 #[cfg(feature = "hub")]
 pub(crate) use self::chained_bytes::ChainedBytes;
 pub use self::checks::{Checks, Digest, Posted};

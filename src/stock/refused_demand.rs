@@ -4,6 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::catalogue::Catalogue;
+use super::decimals::Decimals;
+use super::listing::Listing;
 use super::trace::Day;
 use super::types::{Quantity, Sku};
 use crate::clock::Now;
@@ -11,12 +14,21 @@ use crate::limits::{DEMAND_DAYS_KEPT, DEMAND_DAYS_UNSENT_MAX, DEMAND_ROWS_MAX, S
 
 /// The day of what was refused while the clock was not set. It is counted as today's once it is.
 const UNDATED: u32 = 0;
+/// More is not counted.
+const UNITS_MAX: u64 = STOCK_MAX.unsigned_abs();
 
 /// What was refused of one SKU on one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RefusedCounts {
     pub lines: u64,
     pub units: u64,
+}
+
+impl RefusedCounts {
+    /// The same demand in other decimals. What these cannot say is rounded up.
+    fn rescaled(self, before: Decimals, after: Decimals) -> Self {
+        Self { units: before.rescaled_up(self.units, after).min(UNITS_MAX), ..self }
+    }
 }
 
 /// The refused demand of one SKU on one day.
@@ -88,7 +100,7 @@ impl DemandCounter {
         }
         self.changes += 1;
         let (counts, changed) = self.rows.entry(key).or_default();
-        let sum = |before: u64, more: u64| (before + more).min(STOCK_MAX.unsigned_abs());
+        let sum = |before: u64, more: u64| (before + more).min(UNITS_MAX);
         counts.lines = sum(counts.lines, more.lines);
         counts.units = sum(counts.units, more.units);
         *changed = self.changes;
@@ -124,6 +136,34 @@ impl DemandCounter {
         self.forgotten.insert(UNDATED);
         for (sku, counts) in undated {
             self.add(today, &sku, counts);
+        }
+    }
+
+    /// The rows of the SKUs that these listings are of, in the decimals that they give: to be written
+    /// with the listings, and then taken over with [`Self::replace`]. `catalogue` is the one before. A
+    /// row whose decimals stay counts as changed, too: the hub takes no count of a SKU from a gateway
+    /// that may not know the newest decimals.
+    pub fn relisted(&self, catalogue: &Catalogue, listings: &[Listing]) -> Vec<RefusedRow> {
+        if self.rows.is_empty() {
+            return Vec::new();
+        }
+        let after: BTreeMap<&Sku, Decimals> =
+            listings.iter().map(|listing| (&listing.sku, listing.decimals)).collect();
+        let relisted = |((day, sku), (counts, _)): (&(u32, Sku), &(RefusedCounts, u64))| {
+            let after = *after.get(sku)?;
+            let is_known = catalogue.knows_decimals(sku.as_str());
+            let before = if is_known { catalogue.decimals(sku.as_str()) } else { after };
+            let counts = counts.rescaled(before, after);
+            Some(RefusedRow { day: *day, sku: sku.clone(), counts })
+        };
+        self.rows.iter().filter_map(relisted).collect()
+    }
+
+    /// Takes over rows that were written.
+    pub fn replace(&mut self, rows: &[RefusedRow]) {
+        for RefusedRow { day, sku, counts } in rows {
+            self.changes += 1;
+            self.rows.insert((*day, sku.clone()), (*counts, self.changes));
         }
     }
 

@@ -74,6 +74,57 @@ fn the_number_of_rows_is_bounded() {
     assert_eq!(changed(&counter, 0).len(), DEMAND_ROWS_MAX);
 }
 
+#[test]
+fn what_was_refused_keeps_its_meaning_when_its_sku_gets_other_decimals() {
+    let mut counter = DemandCounter::default();
+    counter.count(&[line("A", 2), line("B", 7)], at(DAY));
+    counter.count(&[line("A", 1)], at(DAY + 1));
+    let mut catalogue = Catalogue::default();
+    // Each listing, what is told then of the first day, and of the next.
+    for (decimals, units) in [(3, [2_000, 1_000]), (3, [2_000, 1_000]), (1, [20, 10]), (0, [2, 1])]
+    {
+        let listings = [listed("A", decimals), listed("C", 2)];
+        let before = counter.changes();
+        let relisted = counter.relisted(&catalogue, &listings);
+        assert_eq!(counter.changes(), before, "nothing is written yet");
+        let [first, next] = units;
+        assert_eq!(relisted, [row(DAY, "A", 1, first), row(DAY + 1, "A", 1, next)]);
+        counter.replace(&relisted);
+        catalogue.apply(&listings);
+        assert_eq!(changed(&counter, before), relisted, "also if its decimals stay");
+    }
+    assert_eq!(counter.unsaved().rows.len(), 3);
+}
+
+#[test]
+fn what_fewer_decimals_cannot_say_is_rounded_up_and_no_sum_exceeds_the_bound() {
+    let mut counter = DemandCounter::default();
+    counter.count(&[line("A", 1)], at(DAY));
+    let mut catalogue = Catalogue::default();
+    catalogue.apply(&[listed("A", 6)]);
+    let relisted = counter.relisted(&catalogue, &[listed("A", 6), listed("A", 0)]);
+    assert_eq!(relisted, [row(DAY, "A", 1, 1)], "the newest listing counts");
+    counter.replace(&[row(DAY, "A", 1, UNITS_MAX)]);
+    assert_eq!(
+        counter.relisted(&Catalogue::default(), &[listed("A", 6)]),
+        [row(DAY, "A", 1, UNITS_MAX)]
+    );
+}
+
+#[test]
+fn a_listing_that_was_lost_changes_no_count() {
+    let mut counter = DemandCounter::default();
+    counter.count(&[line("A", 5)], at(DAY));
+    let damaged = Catalogue::default().with_gaps();
+    assert_eq!(counter.relisted(&damaged, &[listed("A", 3)]), [row(DAY, "A", 1, 5)]);
+}
+
+fn listed(sku: &str, decimals: u8) -> Listing {
+    let decimals = Decimals::try_from(decimals).unwrap();
+    let sku = Sku::parse(sku).unwrap();
+    Listing { name: Some("Apples".into()), decimals, ..Listing::removed(sku) }
+}
+
 fn changed(counter: &DemandCounter, after: u64) -> Vec<RefusedRow> {
     counter.changed_after(after).into_iter().map(|(_, row)| row).collect()
 }

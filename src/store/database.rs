@@ -20,7 +20,7 @@ use super::request_lookup::RequestLookup;
 use super::reservation_order::ReservationOrder;
 use super::reserve::DiskReserve;
 use super::upgrade_copies::UpgradeCopies;
-use super::{catalogue, ledger, signed_rows, stock_table};
+use super::{catalogue, demand_rows, ledger, signed_rows, stock_table};
 use crate::limits::CHECKPOINT_STEP_AT_STOP;
 use crate::process::signing_key::SigningKey;
 use crate::stock::{
@@ -231,5 +231,6 @@ fn save_from_hub(
     positions.taken = taken;
     let unmoved = changes.items.iter().filter(|(_, item)| item.version <= changes.base_seq);
     positions.rows.stock += stock_table::save_items(db, unmoved)?;
+    demand_rows::save_rows(db, &changes.relisted_demand)?;
     catalogue::save(db, &changes.listings, &mut positions.rows)
 }

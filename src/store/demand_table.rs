@@ -1,13 +1,13 @@
 //! What was refused for want of stock.
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::database::Store;
+use super::demand_rows::save_rows;
 use super::error::StoreError;
 use super::ledger;
-use super::row_check::{RowChecks, text, write_row};
-use super::sql_values::{get_u64, stored, to_i64};
+use super::row_check::RowChecks;
+use super::sql_values::{get_u64, stored};
 use crate::stock::{RefusedCounts, RefusedRow, Sku, Stock, UnsavedDemand};
 
 impl Store {
@@ -25,18 +25,7 @@ impl Store {
         for day in &unsaved.forgotten {
             transaction.execute("DELETE FROM demand WHERE day = ?1", [day])?;
         }
-        let sql = "INSERT OR REPLACE INTO demand VALUES (?1, ?2, ?3, ?4, ?5)";
-        let mut statement = transaction.prepare_cached(sql)?;
-        for RefusedRow { day, sku, counts } in &unsaved.rows {
-            let values = [
-                ValueRef::Integer(i64::from(*day)),
-                text(sku.as_str()),
-                ValueRef::Integer(to_i64(counts.lines)),
-                ValueRef::Integer(to_i64(counts.units)),
-            ];
-            write_row(&mut statement, "demand", &values)?;
-        }
-        drop(statement);
+        save_rows(&transaction, &unsaved.rows)?;
         Ok(transaction.commit()?)
     }
 }

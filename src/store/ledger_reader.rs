@@ -23,8 +23,9 @@ use super::maintenance::wal_bytes;
 use super::read_only::open_read_only;
 use super::read_turns::{Rank, ReadTurns};
 use super::request_lookup::RequestLookup;
+use super::signed_table::signed_at;
 use crate::limits::{READ_WAIT, SIZES_WAIT};
-use crate::stock::{Barcode, Listing, Posted, RequestRecord, Seq, Sku};
+use crate::stock::{Barcode, Listing, Posted, RequestRecord, Seq, Signed, Sku};
 
 /// A read-only connection of its own. Clones share it.
 #[derive(Clone, Debug)]
@@ -81,6 +82,14 @@ impl LedgerReader {
     /// If the database cannot be read, or not within [`READ_WAIT`].
     pub async fn read_for_link(&self, after: Seq, limit: usize) -> Result<Vec<Posted>, StoreError> {
         self.query(Rank::Link, move |db| read_ledger(db, after, limit)).await
+    }
+
+    /// What was signed at this position, for the link to the hub.
+    ///
+    /// # Errors
+    /// If the database cannot be read, or not within [`READ_WAIT`].
+    pub async fn signed_at(&self, seq: Seq) -> Result<Option<Signed>, StoreError> {
+        self.query(Rank::Link, move |db| signed_at(db, seq)).await
     }
 
     /// The SKU and the content of the first of these barcodes which is in the catalogue. Runs on the

@@ -15,6 +15,7 @@ mod checkpoint;
 mod chunk;
 mod data_dir;
 mod database;
+mod demand_rows;
 mod demand_table;
 mod directories;
 mod displacement;

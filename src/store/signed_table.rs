@@ -97,6 +97,17 @@ pub fn read_signed(db: &Connection, from: Seq) -> Result<Vec<Signed>, StoreError
     Ok(found)
 }
 
+/// The signature of this position.
+///
+/// # Errors
+/// If the database cannot be read.
+pub(super) fn signed_at(db: &Connection, seq: Seq) -> Result<Option<Signed>, StoreError> {
+    let mut statement = db.prepare_cached(&format!("{SELECT} ORDER BY seq LIMIT 1"))?;
+    let mut rows = statement.query([to_i64(seq)])?;
+    let signed = rows.next()?.map_or(Ok(None), read_row)?;
+    Ok(signed.filter(|(signed, _)| signed.seq == seq))
+}
+
 /// The position in the first row that is damaged.
 ///
 /// # Errors

@@ -46,7 +46,7 @@ fn a_file_that_the_gateway_cannot_write_is_reported() {
     assert_eq!(found[0]["verdict"], "ok", "{found:?}");
 }
 
-/// The gateway works without it, and says so in its log only.
+/// The gateway works without it.
 #[test]
 fn a_key_that_signs_nothing_is_reported_with_what_to_do() {
     let mut gateway = Gateway::stocked(&[("A", 5)]);
@@ -63,6 +63,28 @@ fn a_key_that_signs_nothing_is_reported_with_what_to_do() {
         assert!(told["message"].as_str().unwrap().contains("not signed"), "{told}");
         assert!(told["next"].as_str().unwrap().contains(next), "{told}");
     }
+}
+
+/// It reads the key at its start.
+#[test]
+fn a_gateway_that_runs_without_a_key_says_so_until_it_is_started_with_one() {
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    let key = gateway.data_dir().join("device.key");
+    let whole = fs::read(&key).unwrap();
+    let signed = |gateway: &Gateway| gateway.http().metric("stockgate_ledger_signed");
+    let verdicts = |gateway: &Gateway| {
+        let told = findings(&visit(gateway, &["--json"]), "key");
+        told.iter().map(|told| told["verdict"].to_string()).collect::<Vec<_>>()
+    };
+    let (ok, wrong) = ("\"ok\"", "\"wrong\"");
+    assert_eq!((signed(&gateway), verdicts(&gateway)), (1, vec![ok.into()]));
+    fs::write(&key, &whole[..5]).unwrap();
+    gateway.restart();
+    assert_eq!((signed(&gateway), verdicts(&gateway)), (0, vec![wrong.into(), wrong.into()]));
+    fs::write(&key, &whole).unwrap();
+    assert_eq!((signed(&gateway), verdicts(&gateway)), (0, vec![ok.into(), wrong.into()]));
+    gateway.restart();
+    assert_eq!((signed(&gateway), verdicts(&gateway)), (1, vec![ok.into()]));
 }
 
 /// Root without the capability to read everything is like any other account.

@@ -23,6 +23,10 @@ pub(crate) enum Action {
     /// The acknowledged position is written together with other things, so the disk may hold an
     /// older one.
     CrashGateway { gateway: usize, acked_seq: Seq },
+    /// A gateway is *upgraded* to version 2 of the protocol: it stops, and loses what a crash would.
+    UpgradeGateway { gateway: usize },
+    /// The hub is *upgraded* to version 2. It keeps nothing but its books, and hears both versions.
+    UpgradeHub,
     /// A gateway sends *Hello*, for any reason: a new connection, silence, an unsolicited Resume, a
     /// timer.
     Greet { gateway: usize },

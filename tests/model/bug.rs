@@ -23,6 +23,10 @@ pub(crate) enum Bug {
     SentNotForgotten,
     /// The gateway commits the entry of an order first, and later that the order is applied.
     TakenApart,
+    /// A gateway goes on in version 1 after its upgrade, which cannot say all of its entries.
+    WrittenInVersion1,
+    /// The hub answers in version 1, whatever the gateway speaks.
+    AnswersOfVersion1,
     /// The gateway answers for entries that are not durable.
     AnsweredEarly,
     /// The gateway sends entries that are not durable.

@@ -3,7 +3,7 @@
 use super::action::{Action, Fate};
 use super::bug::Bug;
 use super::entry::{Entry, Seq};
-use super::message::{Down, Up};
+use super::message::{Down, Up, Version, Written};
 use super::scenario::Scenario;
 use super::world::World;
 
@@ -12,11 +12,20 @@ pub(crate) fn act(world: &mut World, action: Action, scenario: &Scenario) {
     let (gateways, bug) = (&mut world.gateways, scenario.bug);
     match action {
         Action::Restock { gateway, quantity } => gateways[gateway].decide(Entry::Restock(quantity)),
-        Action::Deduct { gateway, quantity } => gateways[gateway].decide(Entry::Deduct(quantity)),
+        Action::Deduct { gateway, quantity } => {
+            let sale = gateways[gateway].sale(quantity);
+            gateways[gateway].decide(sale);
+        }
         Action::Sync { gateway } => gateways[gateway].sync(bug),
         Action::SyncTaken { gateway } => gateways[gateway].sync_taken(),
         Action::Answer { gateway } => gateways[gateway].answer(bug),
         Action::CrashGateway { gateway, acked_seq } => crash(world, gateway, acked_seq),
+        Action::UpgradeGateway { gateway } => {
+            let at = &mut gateways[gateway];
+            at.crash(at.acked_seq);
+            at.version = Version::V2;
+        }
+        Action::UpgradeHub => world.hub.version = Version::V2,
         Action::Greet { gateway } => {
             let hello = gateways[gateway].greet(scenario.nonces, bug);
             send_up(world, gateway, Some(hello), scenario);
@@ -74,8 +83,12 @@ fn receive_at_hub(
 }
 
 fn send_up(world: &mut World, gateway: usize, message: Option<Up>, scenario: &Scenario) {
+    let version = match scenario.bug {
+        Some(Bug::WrittenInVersion1) => Version::V1,
+        _ => world.gateways[gateway].version,
+    };
     if let Some(message) = message {
-        world.links[gateway].up.send(message, scenario.in_flight);
+        world.links[gateway].up.send(Written { version, message }, scenario.in_flight);
     }
 }
 
@@ -85,7 +98,11 @@ fn send_down(
     messages: impl IntoIterator<Item = Down>,
     scenario: &Scenario,
 ) {
+    let version = match scenario.bug {
+        Some(Bug::AnswersOfVersion1) => Version::V1,
+        _ => world.hub.books[gateway].wire,
+    };
     for message in messages {
-        world.links[gateway].down.send(message, scenario.in_flight);
+        world.links[gateway].down.send(Written { version, message }, scenario.in_flight);
     }
 }

@@ -12,8 +12,10 @@ pub(crate) type Number = usize;
 pub(crate) enum Entry {
     /// Goods received at the gateway itself.
     Restock(Quantity),
-    /// Units sold.
+    /// Units sold by the program before version 2 of the protocol.
     Deduct(Quantity),
+    /// Units sold, with who asked for that and why.
+    Told(Quantity),
     /// A grant of the hub applied.
     Grant { number: Number, quantity: Quantity },
     /// Units returned for a recall.
@@ -25,7 +27,9 @@ impl Entry {
     pub(crate) fn effect(self) -> Quantity {
         match self {
             Self::Restock(quantity) | Self::Grant { quantity, .. } => quantity,
-            Self::Deduct(quantity) | Self::Recall { quantity, .. } => -quantity,
+            Self::Deduct(quantity) | Self::Told(quantity) | Self::Recall { quantity, .. } => {
+                -quantity
+            }
         }
     }
 
@@ -33,7 +37,7 @@ impl Entry {
     pub(crate) fn number(self) -> Option<Number> {
         match self {
             Self::Grant { number, .. } | Self::Recall { number, .. } => Some(number),
-            Self::Restock(_) | Self::Deduct(_) => None,
+            Self::Restock(_) | Self::Deduct(_) | Self::Told(_) => None,
         }
     }
 
@@ -54,7 +58,12 @@ impl Entry {
 
     /// Units that were sold.
     pub(crate) fn deducted(self) -> Quantity {
-        if let Self::Deduct(quantity) = self { quantity } else { 0 }
+        if let Self::Deduct(quantity) | Self::Told(quantity) = self { quantity } else { 0 }
+    }
+
+    /// The entry as version 1 of the protocol says it.
+    pub(crate) fn untold(self) -> Self {
+        if let Self::Told(quantity) = self { Self::Deduct(quantity) } else { self }
     }
 }
 

@@ -4,7 +4,7 @@
 use stateright::{Checker, HasDiscoveries, Model};
 
 use super::bug::Bug;
-use super::models::{acknowledgement, escrow, group_commit, reordered_escrow};
+use super::models::{acknowledgement, escrow, group_commit, reordered_escrow, upgrade};
 use super::properties::{
     ACKED, ANSWERED, BALANCED, CONSERVED, COPIED, DONE, LANDED, NOT_NEGATIVE, NOT_OVERSOLD,
     ONE_EFFECT, RECOVERS, RETURNED,
@@ -51,6 +51,16 @@ fn a_sent_position_that_is_not_forgotten_is_found() {
 #[test]
 fn an_answer_before_the_commit_is_found() {
     assert_found(Bug::AnsweredEarly, group_commit(), &[ANSWERED]);
+}
+
+#[test]
+fn an_entry_written_in_a_version_that_cannot_say_it_is_found() {
+    assert_found(Bug::WrittenInVersion1, upgrade(), &[COPIED]);
+}
+
+#[test]
+fn an_answer_in_another_version_than_the_gateway_s_is_found() {
+    assert_found(Bug::AnswersOfVersion1, upgrade(), &[RECOVERS]);
 }
 
 #[test]

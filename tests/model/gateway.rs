@@ -2,12 +2,14 @@
 
 use super::bug::Bug;
 use super::entry::{Entry, Number, Quantity, Seq, sum};
-use super::message::{Down, Taken, Up};
+use super::message::{Down, Taken, Up, Version, Written};
 use super::order::Order;
 
 /// The durable and the volatile state of a gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Gateway {
+    /// The version that it writes, and the only one that it reads.
+    pub(crate) version: Version,
     /// Decided entries, the durable ones first.
     pub(crate) ledger: Vec<Entry>,
     /// The number of durable entries.
@@ -65,6 +67,14 @@ impl Gateway {
         self.ledger.iter().filter(|entry| entry.number().is_none()).count()
     }
 
+    /// The entry of a sale.
+    pub(crate) fn sale(&self, quantity: Quantity) -> Entry {
+        match self.version {
+            Version::V1 => Entry::Deduct(quantity),
+            Version::V2 => Entry::Told(quantity),
+        }
+    }
+
     pub(crate) fn decide(&mut self, entry: Entry) {
         self.ledger.push(entry);
     }
@@ -98,6 +108,7 @@ impl Gateway {
     pub(crate) fn crash(&mut self, acked_seq: Seq) {
         self.ledger.truncate(self.durable_seq);
         *self = Self {
+            version: self.version,
             ledger: std::mem::take(&mut self.ledger),
             durable_seq: self.durable_seq,
             taken: self.durable_taken,
@@ -145,8 +156,15 @@ impl Gateway {
         may.then_some(Up::Taken(self.durable_taken))
     }
 
-    /// Handles a message of the hub.
-    pub(crate) fn receive(&mut self, message: Down, bug: Option<Bug>) {
+    /// Handles a message of the hub. One in another version is dropped.
+    pub(crate) fn receive(
+        &mut self,
+        Written { version, message }: Written<Down>,
+        bug: Option<Bug>,
+    ) {
+        if version != self.version && bug != Some(Bug::WrittenInVersion1) {
+            return;
+        }
         match message {
             Down::Resume { acked_seq, nonce } => self.resume(acked_seq, nonce, bug),
             Down::Ack { acked_seq } => self.acked_seq = self.acked_seq.max(acked_seq),

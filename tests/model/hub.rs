@@ -2,12 +2,14 @@
 
 use super::bug::Bug;
 use super::entry::{Entry, Number, Quantity, Seq, sum};
-use super::message::{Down, Taken, Up};
+use super::message::{Down, Taken, Up, Version, Written};
 use super::order::{Issued, Order};
 
 /// The books of the hub.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Hub {
+    /// The newest version that it reads.
+    pub(crate) version: Version,
     /// Units that are not allotted to a gateway.
     pub(crate) pool: Quantity,
     /// Units sold centrally.
@@ -18,6 +20,8 @@ pub(crate) struct Hub {
 /// The books of one gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Books {
+    /// The version of the gateway's last message, in which it is answered.
+    pub(crate) wire: Version,
     pub(crate) acked_seq: Seq,
     pub(crate) entries: Vec<Entry>,
     /// The stock of the gateway according to its booked entries.
@@ -34,9 +38,9 @@ pub(crate) struct Books {
 
 impl Books {
     /// The books of a gateway with stock.
-    pub(crate) fn opened(ledger: &[Entry]) -> Self {
+    pub(crate) fn opened(ledger: &[Entry], wire: Version) -> Self {
         let (acked_seq, entries) = (ledger.len(), ledger.to_vec());
-        Self { acked_seq, entries, held: sum(ledger, Entry::effect), ..Self::default() }
+        Self { wire, acked_seq, entries, held: sum(ledger, Entry::effect), ..Self::default() }
     }
 
     /// The orders that are not done and are sent again.
@@ -113,11 +117,24 @@ impl Hub {
         books.orders[number - 1].returned += quantity;
     }
 
-    /// Handles a message in one transaction. The answers are sent after its commit.
-    pub(crate) fn receive(&mut self, gateway: usize, message: Up, bug: Option<Bug>) -> Vec<Down> {
+    /// Handles a message in one transaction, or drops it if it is of a later version. The answers are
+    /// sent after the commit.
+    pub(crate) fn receive(
+        &mut self,
+        gateway: usize,
+        Written { version, message }: Written<Up>,
+        bug: Option<Bug>,
+    ) -> Vec<Down> {
+        if version > self.version {
+            return Vec::new();
+        }
+        self.books[gateway].wire = version;
         match message {
             Up::Hello { nonce, taken } => self.greet(gateway, nonce, taken, bug),
             Up::Entries { first_seq, entries, taken } => {
+                let said =
+                    |entry: Entry| if version == Version::V1 { entry.untold() } else { entry };
+                let entries: Vec<Entry> = entries.into_iter().map(said).collect();
                 vec![self.take(gateway, first_seq, &entries, taken, bug)]
             }
             Up::Taken(taken) => {
@@ -165,7 +182,7 @@ impl Hub {
         books.entries.push(entry);
         books.landed = entry.number().unwrap_or(books.landed);
         match entry {
-            Entry::Restock(_) | Entry::Deduct(_) => books.held += entry.effect(),
+            Entry::Restock(_) | Entry::Deduct(_) | Entry::Told(_) => books.held += entry.effect(),
             Entry::Grant { quantity, .. } => {
                 books.in_transit -= quantity;
                 books.held += quantity;

@@ -23,6 +23,9 @@
 //!   and a crash ([`models::escrow`]); two messages each way add late and duplicated orders
 //!   ([`models::reordered_escrow`]). There gateways do not greet, because a greeting brings nothing
 //!   that the timer and the other messages do not bring too.
+//! - A program before version 2 of the protocol differs in what it reads and writes only. So one
+//!   gateway, one order and one message each way show every moment at which it or the hub is upgraded
+//!   ([`models::upgrade`]).
 //! - Two gateways interact in the pool only ([`models::two_gateways`]): the conversation of one
 //!   does not depend on the others.
 //!

@@ -6,6 +6,21 @@
 use super::entry::{Entry, Number, Seq};
 use super::order::Order;
 
+/// A version of the protocol. Version 1 has no place for who asked for a sale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Version {
+    V1,
+    #[default]
+    V2,
+}
+
+/// A message in the version in which it is written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Written<M> {
+    pub(crate) version: Version,
+    pub(crate) message: M,
+}
+
 /// How far a gateway has applied its orders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Taken {

@@ -58,6 +58,20 @@ pub(crate) fn two_gateways() -> Scenario {
     Scenario { gateways: 2, own_entries: 2, orders: 1, crashes: 0, greetings: false, ..escrow() }
 }
 
+/// Programs of both versions, upgraded in any order and at any moment, with an order on its way.
+pub(crate) fn upgrade() -> Scenario {
+    Scenario {
+        pool: 1,
+        opening: 2,
+        deducts: &[1],
+        own_entries: 3,
+        grants: &[1],
+        orders: 1,
+        upgrade: true,
+        ..Scenario::STILL
+    }
+}
+
 /// Explores all states.
 fn explore(name: &str, scenario: Scenario) {
     let checker = scenario.checker().threads(THREADS).spawn_bfs().join();
@@ -75,6 +89,11 @@ fn every_entry_reaches_the_hub_once_and_in_order() {
 #[test]
 fn nothing_answered_is_lost_in_a_crash() {
     explore("group commit", group_commit());
+}
+
+#[test]
+fn an_upgrade_in_any_order_loses_nothing() {
+    explore("upgrade", upgrade());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::action::{Action, Fate};
 use super::bug::Bug;
 use super::gateway::Gateway;
+use super::message::Version;
 use super::order::Order;
 use super::scenario::Scenario;
 use super::world::World;
@@ -13,6 +14,9 @@ pub(crate) fn list(scenario: &Scenario, world: &World, actions: &mut Vec<Action>
         if world.hub.may_deduct(quantity, scenario.bug) {
             actions.push(Action::DeductCentrally { quantity });
         }
+    }
+    if world.hub.version == Version::V1 {
+        actions.push(Action::UpgradeHub);
     }
     for gateway in 0..scenario.gateways {
         decide(scenario, &world.gateways[gateway], gateway, actions);
@@ -45,6 +49,9 @@ fn keep(scenario: &Scenario, world: &World, gateway: usize, actions: &mut Vec<Ac
     }
     if scenario.answers && at.answered_seq < at.answerable_seq(scenario.bug) {
         actions.push(Action::Answer { gateway });
+    }
+    if at.version == Version::V1 {
+        actions.push(Action::UpgradeGateway { gateway });
     }
     if world.crashes < scenario.crashes {
         let positions = 0..=at.acked_seq;

@@ -4,7 +4,7 @@
 //! may arrive again and out of order; any may be lost at any time. A message that arrives once is
 //! one that arrives and is then lost. A message for which there is no room is lost at once.
 
-use super::message::{Down, Up};
+use super::message::{Down, Up, Written};
 
 /// The messages in one direction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,8 +15,8 @@ pub(crate) struct Channel<M> {
 /// Both directions between the hub and one gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Link {
-    pub(crate) up: Channel<Up>,
-    pub(crate) down: Channel<Down>,
+    pub(crate) up: Channel<Written<Up>>,
+    pub(crate) down: Channel<Written<Down>>,
 }
 
 impl<M> Default for Channel<M> {

@@ -19,7 +19,7 @@ pub(crate) fn have_one_effect(_: &Scenario, world: &World) -> bool {
 fn is_as_issued(entry: Entry, books: &Books) -> bool {
     let order = |number: Number| Some(books.orders.get(number.checked_sub(1)?)?.order);
     match entry {
-        Entry::Restock(_) | Entry::Deduct(_) => true,
+        Entry::Restock(_) | Entry::Deduct(_) | Entry::Told(_) => true,
         Entry::Grant { number, quantity } => order(number) == Some(Order::Grant(quantity)),
         Entry::Recall { number, quantity } => {
             matches!(order(number), Some(Order::Recall(asked)) if quantity <= asked)

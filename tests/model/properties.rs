@@ -32,6 +32,10 @@ pub(crate) fn list(scenario: &Scenario) -> Vec<Property<Scenario>> {
         all.push(Property::sometimes("a recall of nothing", reach::recall_of_nothing));
         all.push(Property::sometimes("a recall of a part", reach::recall_of_part));
     }
+    if scenario.upgrade {
+        all.push(Property::sometimes("a gateway is upgraded first", reach::upgraded_first));
+        all.push(Property::sometimes("both versions are booked", reach::both_versions_booked));
+    }
     if scenario.gateways > 1 {
         all.push(Property::sometimes("units move on", reach::units_moved_on));
     }

@@ -31,6 +31,24 @@ pub(crate) fn grant_raced_by_deduct(_: &Scenario, world: &World) -> bool {
     })
 }
 
+/// A gateway was upgraded before the hub and has sold since. It waits.
+pub(crate) fn upgraded_first(_: &Scenario, world: &World) -> bool {
+    world.sides().any(|(at, books)| {
+        let waiting = at.durable().get(books.acked_seq..).unwrap_or_default();
+        at.version > world.hub.version
+            && waiting.iter().any(|entry| matches!(entry, Entry::Told(_)))
+    })
+}
+
+/// Entries of both versions are booked.
+pub(crate) fn both_versions_booked(_: &Scenario, world: &World) -> bool {
+    let has = |books: &Books, is: fn(&Entry) -> bool| books.entries.iter().any(is);
+    world.hub.books.iter().any(|books| {
+        has(books, |entry| matches!(entry, Entry::Deduct(_)))
+            && has(books, |entry| matches!(entry, Entry::Told(_)))
+    })
+}
+
 /// A recall returned nothing.
 pub(crate) fn recall_of_nothing(_: &Scenario, world: &World) -> bool {
     done(world).any(|issued| matches!(issued.order, Order::Recall(_)) && issued.returned == 0)

@@ -17,6 +17,10 @@ pub(crate) fn is_always_possible(scenario: &Scenario, world: &World) -> bool {
     }
     let roomy = Scenario { in_flight: 8, ..scenario.clone() };
     let mut world = world.clone();
+    // A gateway that was upgraded first waits for that.
+    if world.gateways.iter().any(|at| at.version > world.hub.version) {
+        act(&mut world, Action::UpgradeHub, &roomy);
+    }
     for gateway in 0..scenario.gateways {
         converse(&mut world, gateway, &roomy);
     }

@@ -35,6 +35,9 @@ pub(crate) struct Scenario {
     pub(crate) nonces: usize,
     /// Whether gateways greet. If not, they have been answered, and lost messages stay lost.
     pub(crate) greetings: bool,
+    /// Whether everything begins with the programs before version 2 of the protocol, and is upgraded
+    /// in any order.
+    pub(crate) upgrade: bool,
     pub(crate) bug: Option<Bug>,
 }
 
@@ -56,6 +59,7 @@ impl Scenario {
         crashes: 0,
         nonces: 1,
         greetings: true,
+        upgrade: false,
         bug: None,
     };
 }

@@ -6,6 +6,7 @@ use super::action::Action;
 use super::effects;
 use super::gateway::Gateway;
 use super::hub::{Books, Hub};
+use super::message::Version;
 use super::moves;
 use super::network::Link;
 use super::properties;
@@ -24,11 +25,13 @@ pub(crate) struct World {
 impl World {
     /// The initial state.
     fn new(scenario: &Scenario) -> Self {
-        let opened = Gateway::opened(scenario.opening);
+        let mut opened = Gateway::opened(scenario.opening);
+        let version = if scenario.upgrade { Version::V1 } else { Version::V2 };
+        opened.version = version;
         let gateway = if scenario.greetings { opened } else { opened.greeted() };
-        let books = vec![Books::opened(&gateway.ledger); scenario.gateways];
+        let books = vec![Books::opened(&gateway.ledger, version); scenario.gateways];
         Self {
-            hub: Hub { pool: scenario.pool, deducted: 0, books },
+            hub: Hub { version, pool: scenario.pool, deducted: 0, books },
             gateways: vec![gateway; scenario.gateways],
             links: vec![Link::default(); scenario.gateways],
             crashes: 0,

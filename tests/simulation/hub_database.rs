@@ -366,8 +366,7 @@ impl Books for HubDatabase {
     fn decimals_after(&mut self, skus: &[(Sku, u64)]) -> Kept<Vec<(Sku, Decimals)>> {
         let decimals = |(sku, after): &(Sku, u64)| {
             let (since, decimals) = self.decimals.get(sku)?;
-            let has_some = *decimals != Decimals::default();
-            (since > after && has_some).then(|| (sku.clone(), *decimals))
+            (since > after).then(|| (sku.clone(), *decimals))
         };
         Ok(skus.iter().filter_map(decimals).collect())
     }

@@ -8,7 +8,10 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::pair::{ID, Pair, SITE, until_confirmed};
-use crate::support::bodies::one;
+use crate::support::bodies::{many, one};
+use crate::support::broker::Broker;
+use crate::support::gateway::Gateway;
+use crate::support::hub::Hub;
 use crate::support::patience::until;
 use crate::support::process::{Finished, run_to_end};
 use crate::support::program::{stockgate, stockgate_hub};
@@ -53,6 +56,34 @@ fn an_export_is_compared_with_what_the_hub_has_seen_signed() {
             assert!(finished.stderr.contains(&format!("entry {first} ")), "{finished:?}");
         }
     }
+}
+
+/// The hub has as many signatures of a ledger as the gateway made while it was away, but for those within
+/// ten thousand entries.
+#[test]
+fn of_a_backlog_the_hub_gets_the_signature_of_every_ten_thousandth_entry() {
+    let broker = Broker::start();
+    let mut gateway = Gateway::start_with(&broker.section());
+    for n in 0..25 {
+        let skus: Vec<(String, u64)> = (0..1_000).map(|sku| (format!("S{sku}"), 1)).collect();
+        let lines: Vec<(&str, u64)> = skus.iter().map(|(sku, units)| (&**sku, *units)).collect();
+        gateway.http().ok("restock", many(&format!("in-{n}"), &lines));
+    }
+    // It signs its end when it stops.
+    gateway.restart();
+    let hub = Hub::start(&broker);
+    let mut pair = Pair { gateway, hub, broker };
+    until_confirmed(&pair.gateway);
+    until("the hub has the last signature", || database(&pair)["checkpoint"]["seq"] == 25_000);
+    pair.hub.terminate();
+    let lines = exported(&mut hub_command(&pair, &["export", "--site", SITE, "--gateway", ID]));
+    let parsed = lines.iter().filter(|line| line.starts_with("{\"checkpoint\""));
+    let parsed = parsed.map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let seqs: Vec<Value> = parsed.map(|line| line["checkpoint"]["seq"].clone()).collect();
+    assert_eq!(seqs, [10_000, 20_000, 25_000]);
+    let file = pair.hub.write("gateway.jsonl", &(lines.join("\n") + "\n"));
+    let verified = run_to_end(stockgate_hub().arg("verify").arg(file));
+    assert!(verified.stdout.contains("signed up to entry 25000"), "{verified:?}");
 }
 
 /// Somebody who replaces the key file does not sign in the device's name.

@@ -212,6 +212,40 @@ fn a_refusal_is_repeated_after_the_sku_was_given_decimals() {
     }
 }
 
+#[test]
+fn refused_demand_means_the_same_after_the_catalogue_has_changed_the_decimals() {
+    let mut pair = listed();
+    let list = |pair: &Pair, decimals: u8| {
+        let csv = CATALOGUE.replace("kg,3", &format!("kg,{decimals}"));
+        let answer = pair.hub.http().send_raw("PUT", "/api/catalogue", csv.as_bytes());
+        assert_eq!(answer.status, 200, "{answer:?}");
+        until("it is taken", || pair.gateway.http().item("KG")["decimals"] == decimals);
+    };
+    let refuse = |pair: &Pair, id: &str, quantity: &str| {
+        let body = json!({"request_id": id, "sku": "KG", "quantity": quantity});
+        pair.gateway.http().refused("deduct", body, "insufficient_stock");
+    };
+    let refused = |pair: &Pair| {
+        let found = pair.hub.http().get("/api/demand?sku=KG").json();
+        found["items"][0]["refused_units"].clone()
+    };
+    refuse(&pair, "d1", "1.5");
+    until("the first refusal at the hub", || refused(&pair) == json!(1.5));
+    list(&pair, 1);
+    assert_eq!(refused(&pair), json!(1.5));
+    refuse(&pair, "d2", "0.2");
+    // Otherwise the next report comes after a minute.
+    pair.gateway.restart();
+    until("both at the hub", || refused(&pair) == json!(1.7));
+    list(&pair, 4);
+    assert_eq!(refused(&pair), json!(1.7));
+    pair.gateway.kill9();
+    pair.gateway.launch();
+    refuse(&pair, "d3", "0.0001");
+    pair.gateway.restart();
+    until("all at the hub", || refused(&pair) == json!(1.7001));
+}
+
 fn balance() -> Value {
     json!({"sku": "KG", "received": 12.5, "adjusted": 0, "deducted": 1.25, "unallotted": 10.75,
         "in_transit": 0, "on_hand": 0.5, "difference": 0})

@@ -98,6 +98,17 @@ fn both_verifiers_find_the_same_first_entry_of_whatever_was_forged() {
     }
 }
 
+#[test]
+fn the_script_is_short_and_needs_the_standard_library_only() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/verify_ledger.py");
+    let script = std::fs::read_to_string(script).unwrap();
+    assert!(script.lines().count() <= 150, "{}", script.lines().count());
+    let is_import = |line: &&str| line.starts_with("import ") || line.starts_with("from ");
+    let imports: Vec<&str> = script.lines().filter(is_import).collect();
+    let library = "import argparse, datetime, hashlib, json, re, struct, unicodedata, uuid";
+    assert_eq!(imports, [library]);
+}
+
 type Judged = (&'static str, Case, &'static str);
 
 /// What is done to the head of an export.

@@ -110,6 +110,14 @@ impl Visit {
         let Some(config) = &self.config else { return };
         self.status = reach::gateway(&mut self.report, config).await;
         self.metrics = reach::metrics(config).await.map_err(|error| format!("{error:#}"));
+        // It reads its key at the start; a credential is seen by nobody else.
+        if self.metrics.as_ref().is_ok_and(|page| page.contains("\nstockgate_ledger_signed 0\n")) {
+            self.report.wrong(
+                Check::Key,
+                "the gateway runs without a key: its ledger is not signed",
+                "its log says why, at its start; put the key right and restart it",
+            );
+        }
         let Some(mqtt) = &config.mqtt else {
             return self.report.ok(Check::Broker, "no [mqtt] section: there is no hub to follow");
         };

@@ -1,4 +1,4 @@
-//! What the gateway says of its own ledger: the greeting, and the signature.
+//! What the gateway says of its own ledger: the greeting, and the signatures.
 
 use super::HubLink;
 use crate::process::RELEASE;
@@ -25,6 +25,17 @@ impl HubLink {
                 frame_bytes,
             },
         })
+    }
+
+    /// Reads the earlier signature that is to be sent next, if there is one. One that cannot be read is
+    /// left to the next.
+    pub(super) async fn find_signature(&mut self) {
+        let Some(seq) = self.uplink.wanted_signature() else { return };
+        let found = self.ledger.signed_at(seq).await.unwrap_or_default();
+        let key = self.state.signatures().key;
+        // The hub knows no other key of this device, or has dropped it.
+        let own = found.filter(|(_, by)| Some(*by) == key);
+        self.uplink.handle_earlier(seq, own.map(|(signed, _)| signed));
     }
 
     pub(super) fn checkpoint(&self, signed: &SignedPosition) -> Frame {

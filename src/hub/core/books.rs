@@ -286,11 +286,22 @@ pub trait Books {
         Ok(())
     }
 
+    /// Gives the refused demand of a SKU in the decimals that it gets.
+    fn rescale_demand(
+        &mut self,
+        sku: &Sku,
+        before: Decimals,
+        after: Decimals,
+    ) -> Result<(), Self::Error> {
+        let _ = (sku, before, after);
+        Ok(())
+    }
+
     /// All listings, by SKU.
     fn catalogue(&mut self) -> Result<Vec<Listing>, Self::Error>;
     /// The number of the last change of the catalogue; 0 for none.
     fn last_listing(&mut self) -> Result<u64, Self::Error>;
-    /// The decimals of those SKUs that got some after a number.
+    /// The decimals of those SKUs that got them after a number, or lost them: 0 then.
     fn decimals_after(&mut self, skus: &[(Sku, u64)]) -> Result<Vec<(Sku, Decimals)>, Self::Error>;
     /// Stores a changed listing under the number of the change.
     fn save_listing(&mut self, number: u64, listing: &Listing) -> Result<(), Self::Error>;

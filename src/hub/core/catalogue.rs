@@ -25,6 +25,8 @@ pub struct CatalogueChange {
     pub with_unfit_policies: BTreeMap<Sku, Decimals>,
     /// The policies of SKUs that get other decimals, in these.
     policies: Vec<PolicyOfSku>,
+    /// The SKUs that were listed and get other decimals.
+    rescaled: Rescaled,
 }
 
 /// Compares a new catalogue with the one in the books.
@@ -40,7 +42,7 @@ pub fn compare<B: Books>(
     let is_listed = |listing: &Listing| listing.name.is_some();
     let listed_before = before.values().filter(|listing| is_listed(listing)).count();
     let mut change = CatalogueChange { listed_before, ..CatalogueChange::default() };
-    let (mut rescaled, mut remeasured) = (BTreeMap::new(), Vec::new());
+    let (mut rescaled, mut remeasured): (Rescaled, _) = (BTreeMap::new(), Vec::new());
     for listing in listings {
         let known = before.remove(&listing.sku);
         let listed = known.as_ref().filter(|known| is_listed(known));
@@ -49,7 +51,12 @@ pub fn compare<B: Books>(
         }
         let decimals = known.as_ref().map(|known| known.decimals).unwrap_or_default();
         if decimals != listing.decimals {
-            rescaled.insert(listing.sku.clone(), (decimals, listing.decimals));
+            let both = (decimals, listing.decimals);
+            rescaled.insert(listing.sku.clone(), both);
+            // Nobody asks for a SKU that no gateway knows.
+            if known.is_some() {
+                change.rescaled.insert(listing.sku.clone(), both);
+            }
         }
         if known.as_ref() != Some(&listing) {
             change.changed.push(listing);
@@ -124,7 +131,7 @@ impl CatalogueChange {
     }
 
     /// Stores the change. A listing that is dropped stays as one without a name, so that gateways
-    /// learn of it and the SKU keeps its decimals. A policy keeps what it says.
+    /// learn of it and the SKU keeps its decimals. A policy and what was refused keep what they say.
     ///
     /// # Errors
     /// If the books database fails.
@@ -136,6 +143,9 @@ impl CatalogueChange {
         }
         for (sku, gateway, policy) in &self.policies {
             books.save_policy(sku, gateway.as_ref(), Some(*policy))?;
+        }
+        for (sku, (before, after)) in &self.rescaled {
+            books.rescale_demand(sku, *before, *after)?;
         }
         Ok(())
     }

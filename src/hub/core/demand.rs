@@ -41,7 +41,8 @@ pub(super) fn count_sold<B: Books>(
     Ok(())
 }
 
-/// Counts what a gateway says it has refused. A day that is too far away is left out.
+/// Counts what a gateway says it has refused. A day that is too far away is left out, and a SKU whose
+/// decimals the gateway may not know: it reports that one again once it has taken the catalogue.
 pub(super) fn count_refused<B: Books>(
     books: &mut B,
     book: &Book,
@@ -52,7 +53,10 @@ pub(super) fn count_refused<B: Books>(
     if !is_near(day, now_ms) {
         return Ok(());
     }
-    for RefusedDemand { sku, lines, units } in &demand.refused {
+    let outdated = outdated(books, book, &demand.refused)?;
+    for RefusedDemand { sku, lines, units } in
+        demand.refused.iter().filter(|refused| !outdated.contains(&refused.sku))
+    {
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let refused_lines = number(*lines);
         let refused_units = number(*units).saturating_mul(book.whole_units.factor(sku));
@@ -60,6 +64,23 @@ pub(super) fn count_refused<B: Books>(
         books.count_demand(book, day, sku, counts)?;
     }
     Ok(())
+}
+
+/// The SKUs whose decimals have changed after the catalogue that the gateway has taken. Those that it
+/// keeps in whole units are counted as such.
+fn outdated<B: Books>(
+    books: &mut B,
+    book: &Book,
+    refused: &[RefusedDemand],
+) -> Result<Vec<Sku>, B::Error> {
+    let known = book.taken.catalogue.saturating_sub(book.catalogue_base);
+    if known >= books.last_listing()? {
+        return Ok(Vec::new());
+    }
+    let skus = refused.iter().map(|refused| &refused.sku);
+    let skus = skus.filter(|sku| !book.whole_units.contains(sku)).cloned();
+    let changed = books.decimals_after(&skus.map(|sku| (sku, known)).collect::<Vec<_>>())?;
+    Ok(changed.into_iter().map(|(sku, _)| sku).collect())
 }
 
 /// The day of an entry by its own clock, or by the hub's if that one was wrong.

@@ -123,7 +123,8 @@ pub(super) fn find<B: Books>(
         return Ok(());
     }
     for (sku, decimals) in books.decimals_after(&unseen)? {
-        if book.whole_units.skus.len() < WHOLE_UNITS_MAX {
+        let has_decimals = decimals != Decimals::default();
+        if has_decimals && book.whole_units.skus.len() < WHOLE_UNITS_MAX {
             book.whole_units.skus.push((sku, decimals));
         }
     }

@@ -1,10 +1,13 @@
-//! When the gateway sends its signature of the ledger.
+//! When the gateway sends its signatures of the ledger.
 //!
 //! The hub compares a signed position with its books where they end. So the entries up to it are
 //! sent first, then the signature, and only then the entries after it. A signature that was passed
 //! already, because the hub had more than this connection has sent, is left to the next one.
+//!
+//! Of a backlog, the signatures of every ten thousandth entry are sent on the way to the newest one.
 
-use super::Uplink;
+use super::{Phase, Uplink};
+use crate::limits::SIGN_EVERY_ENTRIES;
 use crate::stock::{Seq, SignedPosition};
 
 impl Uplink {
@@ -12,6 +15,20 @@ impl Uplink {
     /// committed after it was made.
     pub fn handle_signed(&mut self, signed: Option<SignedPosition>) {
         self.signed = signed;
+    }
+
+    /// The position of an earlier signature to send first, which is to be read from the database and
+    /// reported with [`Self::handle_earlier`].
+    pub fn wanted_signature(&self) -> Option<Seq> {
+        let newest = self.signed.filter(|_| self.phase == Phase::Streaming)?;
+        let next = (self.vouched_seq + 1).max(self.sent_seq).next_multiple_of(SIGN_EVERY_ENTRIES);
+        (next < newest.seq && next != self.earlier.0).then_some(next)
+    }
+
+    /// The signature of this position; `None` if there is none by the key of the device: then the next
+    /// one counts.
+    pub fn handle_earlier(&mut self, seq: Seq, signed: Option<SignedPosition>) {
+        self.earlier = (seq, signed);
     }
 
     /// The signature to send now.
@@ -28,6 +45,7 @@ impl Uplink {
     }
 
     fn unsent(&self) -> Option<SignedPosition> {
-        self.signed.filter(|signed| signed.seq > self.vouched_seq)
+        let earlier = self.earlier.1.filter(|signed| signed.seq >= self.sent_seq);
+        [earlier, self.signed].into_iter().flatten().find(|signed| signed.seq > self.vouched_seq)
     }
 }

@@ -14,6 +14,11 @@ impl Uplink {
         self.phase == Phase::Streaming && !self.progress.is_stuck()
     }
 
+    /// Whether the hub was told that the catalogue is taken up to this change.
+    pub fn has_reported(&self, catalogue: u64) -> bool {
+        self.reported.is_some_and(|taken| taken.catalogue >= catalogue)
+    }
+
     /// The reason for not being online, as far as it concerns the hub.
     pub fn reason(&self) -> String {
         match &self.refusal {

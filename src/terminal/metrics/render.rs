@@ -84,6 +84,11 @@ fn add_stock(text: &mut MetricsText, state: &CommittedState, scarce: &ScarceRepo
         ("skus", "Known SKUs.", skus),
         ("skus_sold_out", "SKUs that had stock and have nothing available.", scarce.sold_out),
         ("reservations_open", "Open reservations.", holds),
+        (
+            "ledger_signed",
+            "1 if the device has a key to sign the ledger with.",
+            u64::from(state.signatures().key.is_some()),
+        ),
     ]);
     let help = "Available units of the SKUs that sold out last and of those with the least stock.";
     let least = scarce.least.iter().map(|(sku, units)| (sku, *units));

@@ -9,7 +9,7 @@ use crate::net::access::Sites;
 use crate::protocol::Frame;
 use crate::protocol::frame::{Demand, RefusedDemand};
 use crate::protocol::wire::Version;
-use crate::stock::Day;
+use crate::stock::{Day, Decimals, Listing};
 
 const TODAY: i64 = 20_000;
 
@@ -91,9 +91,68 @@ fn what_a_database_in_whole_units_refuses_is_counted_in_the_unit_of_the_catalogu
     assert_eq!((&today["refused_lines"], &today["refused_units"]), (&json!(2), &json!(20)));
 }
 
-fn refused(ledger: &Ledger, day: i64, lines: u64) -> Frame {
-    let refused = vec![RefusedDemand { sku: sku(), lines, units: 10 * lines }];
+#[test]
+fn what_was_refused_keeps_its_meaning_when_the_catalogue_changes_the_decimals() {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    let mut gateway = Ledger::new(1);
+    let now_ms = TODAY * Day::MS;
+    list(&mut hub, 0);
+    hub.answer_to(&gateway.hello());
+    gateway.taken.catalogue = 1;
+    hub.answer_to(&gateway.taken_report());
+    handle(&mut hub, &refused(&gateway, TODAY - 1, 2), now_ms);
+    handle(&mut hub, &refused(&gateway, TODAY, 1), now_ms);
+    let units = |hub: &mut TestHub| {
+        let days = items(hub).into_iter();
+        days.map(|day| day["refused_units"].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(units(&mut hub), ["20", "10"]);
+
+    for (decimals, told, shown) in [(3, 20_000, ["20", "20"]), (1, 205, ["20", "20.5"])] {
+        let before = units(&mut hub);
+        list(&mut hub, decimals);
+        assert_eq!(units(&mut hub), before, "with {decimals} decimals");
+        handle(&mut hub, &refused(&gateway, TODAY, 9_999), now_ms);
+        assert_eq!(units(&mut hub), before, "it may have counted in the earlier decimals");
+        gateway.taken.catalogue += 1;
+        hub.answer_to(&gateway.taken_report());
+        handle(&mut hub, &refused_units(&gateway, TODAY, (2, told)), now_ms);
+        assert_eq!(units(&mut hub), shown, "it has taken the catalogue");
+    }
+    // Of what a SKU without decimals cannot say, nothing is lost.
+    list(&mut hub, 0);
+    assert_eq!(units(&mut hub), ["20", "21"]);
+}
+
+#[test]
+fn another_name_keeps_no_refused_demand_from_being_counted() {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    let mut gateway = Ledger::new(1);
+    hub.answer_to(&gateway.hello());
+    list(&mut hub, 0);
+    handle(&mut hub, &refused(&gateway, TODAY, 1), TODAY * Day::MS);
+    assert_eq!(items(&mut hub).pop().unwrap()["refused_units"], 10, "it has no decimals as before");
+    gateway.taken.catalogue = 1;
+    hub.answer_to(&gateway.taken_report());
+    let named = Listing { name: Some("Pears".into()), ..Listing::removed(sku()) };
+    hub.change(|books| publish(books, vec![named]));
+    handle(&mut hub, &refused(&gateway, TODAY, 2), TODAY * Day::MS);
+    assert_eq!(items(&mut hub).pop().unwrap()["refused_units"], 20);
+}
+
+fn list(hub: &mut TestHub, decimals: u8) {
+    let decimals = Decimals::try_from(decimals).unwrap();
+    let listing = Listing { name: Some("Apples".into()), decimals, ..Listing::removed(sku()) };
+    hub.change(|books| publish(books, vec![listing]));
+}
+
+fn refused_units(ledger: &Ledger, day: i64, (lines, units): (u64, u64)) -> Frame {
+    let refused = vec![RefusedDemand { sku: sku(), lines, units }];
     Frame::Demand(Demand { epoch: ledger.epoch.into(), day: day.try_into().unwrap(), refused })
+}
+
+fn refused(ledger: &Ledger, day: i64, lines: u64) -> Frame {
+    refused_units(ledger, day, (lines, 10 * lines))
 }
 
 fn handle(hub: &mut TestHub, frame: &Frame, now_ms: i64) {

@@ -161,6 +161,39 @@ fn a_transfer_goes_once_the_gateway_knows_the_decimals() {
 }
 
 #[test]
+fn a_transfer_waits_until_the_gateway_knows_that_the_decimals_are_gone() {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    let mut gateway = Ledger::new(1);
+    hub.answer_to(&gateway.hello());
+    hub.change(|books| publish(books, vec![listed_in_thousandths()]));
+    gateway.taken.catalogue = 1;
+    hub.answer_to(&gateway.taken_report());
+    let whole = Listing { decimals: Decimals::default(), ..listed_in_thousandths() };
+    hub.change(|books| publish(books, vec![whole]));
+    hub.receive("in", 500);
+    hub.grant("g", 500).unwrap().outcome.unwrap();
+    let frames = hub.sent(1);
+    assert!(matches!(frames[..], [Frame::Catalogue(_)]), "it would take them for half a one");
+    gateway.taken.catalogue = 2;
+    hub.answer_to(&gateway.taken_report());
+    assert_eq!(hub.deliver(&mut gateway).entries, 1);
+    assert_eq!((hub.places(), hub.problem()), ((0, 0, 500), None));
+}
+
+#[test]
+fn a_transfer_of_a_sku_that_never_had_decimals_waits_for_no_listing() {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    let gateway = Ledger::new(1);
+    hub.answer_to(&gateway.hello());
+    let whole = Listing { decimals: Decimals::default(), ..listed_in_thousandths() };
+    hub.change(|books| publish(books, vec![whole]));
+    hub.receive("in", 500);
+    hub.grant("g", 500).unwrap().outcome.unwrap();
+    let frames = hub.sent(1).into_iter();
+    assert_eq!(frames.filter(|frame| matches!(frame, Frame::Transfers(_))).count(), 1);
+}
+
+#[test]
 fn a_listing_that_changes_otherwise_makes_no_conflict_for_one_that_knows_its_decimals() {
     let renamed = Listing { name: Some("Pears".into()), ..listed_in_thousandths() };
     for changed in [vec![renamed], Vec::new()] {

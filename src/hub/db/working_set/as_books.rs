@@ -348,6 +348,16 @@ impl Books for BooksTransaction<'_> {
         Ok(())
     }
 
+    fn rescale_demand(
+        &mut self,
+        sku: &Sku,
+        before: Decimals,
+        after: Decimals,
+    ) -> Result<(), BooksError> {
+        self.demand.rescale(sku, (before, after));
+        Ok(())
+    }
+
     fn catalogue(&mut self) -> Result<Vec<Listing>, BooksError> {
         self.listings.all(self.db)
     }

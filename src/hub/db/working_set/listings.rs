@@ -45,12 +45,12 @@ impl ListingSet {
     }
 
     /// Notes a changed listing; all of them must have been read. One that only has another name keeps
-    /// the number with which it got its decimals.
+    /// the number with which it got its decimals; a SKU without a listing has none.
     pub(super) fn save(&mut self, number: u64, listing: &Listing) {
         self.last = self.last.max(Some(number));
         self.after.clear();
-        let known = self.decimals.get(&listing.sku).filter(|known| known.0 == listing.decimals);
-        let since = known.map_or(number, |(_, since)| *since);
+        let known = self.decimals.get(&listing.sku).copied().unwrap_or_default();
+        let since = if known.0 == listing.decimals { known.1 } else { number };
         self.decimals.insert(listing.sku.clone(), (listing.decimals, since));
         self.changed.push(vec![
             SqlValue::text(listing.sku.as_str()),
@@ -81,7 +81,7 @@ impl ListingSet {
         Ok(found)
     }
 
-    /// The decimals of those SKUs that got some after a number.
+    /// The decimals of those SKUs that got them after a number, or lost them: 0 then.
     pub(super) fn decimals_after(
         &mut self,
         db: &mut dyn Executor,
@@ -92,8 +92,7 @@ impl ListingSet {
         }
         db.write(&self.changes())?;
         let sql = "SELECT listing.sku, decimals FROM {keys} AS k
-                   JOIN listing ON listing.sku = k.a AND listing.decimals_n > k.b
-                     AND listing.decimals > 0";
+                   JOIN listing ON listing.sku = k.a AND listing.decimals_n > k.b";
         let key = |(sku, after): &(Sku, u64)| {
             vec![SqlValue::text(sku.as_str()), SqlValue::number((*after).min(NUMBER_MAX))]
         };

@@ -261,7 +261,7 @@ impl<'a> BooksTransaction<'a> {
         changes.extend(self.asks.changes(self.db)?);
         changes.extend(self.listings.changes());
         changes.push(self.enrolment.changes());
-        changes.push(self.demand.changes());
+        changes.extend(self.demand.changes(self.db)?);
         changes.push(self.checkpoints.changes());
         changes.push(self.transfers.changes());
         changes.extend(self.requests.changes());

@@ -15,12 +15,14 @@
 //!
 //! At the end, or alone with `said`: the columns of batches of 1,000 where entries say more. Each order
 //! has one of six actors and one of twenty reasons. Lots are of 500 kinds: at random for each entry, or
-//! one for each SKU until the next delivery, after some fifty entries.
+//! one for each SKU until the next delivery, after some fifty entries. Beside each stands what it may
+//! take at most; `tests/end_to_end.rs` holds a part of the orders to that.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
-use std::fs::File;
+mod orders;
+mod said;
+
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -32,15 +34,13 @@ use stockgate::clock;
 use stockgate::net::json::ledger_json;
 use stockgate::protocol::columns;
 use stockgate::protocol::wire::Version;
-use stockgate::stock::{
-    Actor, Cause, Entry, Kind, Lot, OrderId, Origin, Reason, RequestId, Seq, Sku, Trace,
-};
+use stockgate::stock::{Entry, OrderId, Origin, RequestId, Seq, Sku};
 use uuid::Uuid;
 
-const NAME: &str = "online-retail-2010-2011-lines.csv.zst";
+use orders::{Line, Shape, read_lines};
+use said::{FRAME_BYTES, SAID, Said, bytes_an_entry};
+
 const BATCHES: [usize; 2] = [1_000, 50];
-/// Header, epoch, digest, chain, first position and number of entries.
-const FRAME_BYTES: usize = 12 + 16 + 8 + 32 + 8;
 
 fn main() -> ExitCode {
     let lines = match read_lines() {
@@ -52,12 +52,11 @@ fn main() -> ExitCode {
     };
     println!("{} lines", lines.len());
     if std::env::args().any(|argument| argument == "said") {
-        measure_said(&lines);
-        return ExitCode::SUCCESS;
+        return measure_said(&lines);
     }
     println!("bytes an entry, and time to encode and to decode 1,000 entries in ms");
     println!("{:<34} {:>5} {:>8} {:>8} {:>8}", "", "batch", "bytes", "encode", "decode");
-    for shape in [Shape::Orders, Shape::Lines, Shape::Uuids] {
+    for shape in Shape::ALL {
         let entries = shape.entries(&lines);
         for batch in BATCHES {
             println!("{}", shape.name());
@@ -66,177 +65,27 @@ fn main() -> ExitCode {
             }
         }
     }
-    measure_said(&lines);
-    ExitCode::SUCCESS
+    measure_said(&lines)
 }
 
-/// What entries say beside their units.
-#[derive(Clone, Copy)]
-enum Said {
-    Nothing,
-    Actor,
-    ActorAndReason,
-    RandomLots,
-    LotsBySku,
-}
-
-fn measure_said(lines: &[Line]) {
-    const SAID: [(&str, Said); 5] = [
-        ("nothing", Said::Nothing),
-        ("an actor", Said::Actor),
-        ("an actor and a reason", Said::ActorAndReason),
-        ("a lot at random", Said::RandomLots),
-        ("a lot by SKU and delivery", Said::LotsBySku),
-    ];
-    println!("bytes an entry in columns of 1,000, by what the entries say");
-    for shape in [Shape::Orders, Shape::Lines, Shape::Uuids] {
+/// Fails if entries take more than they may.
+fn measure_said(lines: &[Line]) -> ExitCode {
+    println!("bytes an entry in frames of 1,000, by what the entries say, and at most");
+    let mut fit = true;
+    for shape in Shape::ALL {
         println!("{}", shape.name());
         let entries = shape.entries(lines);
-        println!("  {:<32} {:>8.2}", "version 1", bytes_an_entry(&entries, Version::V1));
-        for (name, said) in SAID {
-            let entries = said.entries(&entries);
-            println!("  {name:<32} {:>8.2}", bytes_an_entry(&entries, Version::V2));
+        let before = bytes_an_entry(&entries, Version::V1);
+        println!("  {:<32} {before:>8.2}", "version 1");
+        let nothing = bytes_an_entry(&Said::Nothing.entries(&entries), Version::V2);
+        for (name, said, more) in SAID {
+            let bytes = bytes_an_entry(&said.entries(&entries), Version::V2);
+            let most = more + if let Said::Nothing = said { before } else { nothing };
+            println!("  {name:<32} {bytes:>8.2} {most:>8.2}");
+            fit &= bytes <= most;
         }
     }
-}
-
-fn bytes_an_entry(entries: &[Entry], version: Version) -> f64 {
-    let head = if version == Version::V1 { FRAME_BYTES - 24 } else { FRAME_BYTES };
-    let frames = entries.chunks(1_000);
-    let bytes: usize = frames.map(|batch| head + columns::encode(batch, version).len()).sum();
-    bytes as f64 / entries.len() as f64
-}
-
-impl Said {
-    fn entries(self, entries: &[Entry]) -> Vec<Entry> {
-        let mut random = fastrand::Rng::with_seed(11);
-        let mut deliveries = std::collections::HashMap::new();
-        let (mut order, mut actor, mut reason) = (None, 0, 0);
-        let said = entries.iter().map(|entry| {
-            if order != entry.order_id {
-                (actor, reason) = (random.u32(0..6), random.u32(0..20));
-                order.clone_from(&entry.order_id);
-            }
-            let mut entry = entry.clone();
-            let lot = match self {
-                Self::Nothing => None,
-                Self::Actor | Self::ActorAndReason => {
-                    entry.cause.actor = Actor::parse(&format!("line-{actor}")).ok();
-                    if let Self::ActorAndReason = self {
-                        entry.cause.reason = Reason::parse(&format!("reason {reason}")).ok();
-                    }
-                    None
-                }
-                Self::RandomLots => Some(random.u32(0..500)),
-                Self::LotsBySku => {
-                    let lot = deliveries.entry(entry.sku.clone()).or_insert(0);
-                    if random.u32(0..50) == 0 {
-                        *lot = random.u32(0..500);
-                    }
-                    Some(*lot)
-                }
-            };
-            let lot = lot.map(|lot| Lot::parse(&format!("L26{lot:04}")).expect("it is an id"));
-            entry.trace = Trace::of(lot, None, None);
-            entry
-        });
-        said.collect()
-    }
-}
-
-/// A line of an order.
-struct Line {
-    order: String,
-    sku: String,
-    quantity: i64,
-    minute_ms: i64,
-}
-
-fn read_lines() -> Result<Vec<Line>, String> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
-    let directory = std::env::var("STOCKGATE_DATA").unwrap_or_else(|_| beside.into());
-    let path = PathBuf::from(directory).join(NAME);
-    let file = File::open(&path).map_err(|error| {
-        format!(
-            "{}: {error}. It is the \"Online Retail\" data set (UCI Machine Learning Repository, \
-             doi:10.24432/C5BW33) as a CSV file with the columns order_id, sku, quantity and \
-             timestamp, compressed with zstd; put it there, or name its directory in \
-             STOCKGATE_DATA",
-            path.display()
-        )
-    })?;
-    let plain = ruzstd::decoding::StreamingDecoder::new(file).map_err(|error| error.to_string())?;
-    let records = csv::Reader::from_reader(plain).into_records();
-    records.map(|record| line(&record.map_err(|error| error.to_string())?)).collect()
-}
-
-fn line(record: &csv::StringRecord) -> Result<Line, String> {
-    let time = humantime::parse_rfc3339_weak(&record[3]).map_err(|error| error.to_string())?;
-    let since_1970 = time.duration_since(std::time::UNIX_EPOCH).map_err(|e| e.to_string())?;
-    Ok(Line {
-        order: record[0].into(),
-        sku: record[1].into(),
-        quantity: record[2].parse().map_err(|_| format!("{record:?} has no quantity"))?,
-        minute_ms: i64::try_from(since_1970.as_millis()).map_err(|error| error.to_string())?,
-    })
-}
-
-/// The shape of the requests that the gateway got for these orders.
-#[derive(Clone, Copy)]
-enum Shape {
-    Orders,
-    Lines,
-    Uuids,
-}
-
-impl Shape {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Orders => "a mutation an order, ids by number",
-            Self::Lines => "a mutation a line, as replay asks",
-            Self::Uuids => "a mutation an order, random UUIDs",
-        }
-    }
-
-    fn entries(self, lines: &[Line]) -> Vec<Entry> {
-        let mut random = fastrand::Rng::with_seed(7);
-        let mut seq = 0;
-        let orders = lines.chunk_by(|one, next| one.order == next.order);
-        let entries = orders.flat_map(|order| {
-            let uuid = uuid::Builder::from_random_bytes(random.u128(..).to_le_bytes()).into_uuid();
-            let mut offset_ms = random.i64(0..60_000);
-            let entries = order.iter().map(|line| {
-                seq += 1;
-                let request_id = match self {
-                    Self::Orders => line.order.clone(),
-                    Self::Lines => format!("{}:{seq}", line.order),
-                    Self::Uuids => uuid.to_string(),
-                };
-                if let Self::Lines = self {
-                    offset_ms += random.i64(500..4_000);
-                }
-                entry(seq, line, &request_id, line.minute_ms + offset_ms)
-            });
-            entries.collect::<Vec<Entry>>()
-        });
-        entries.collect()
-    }
-}
-
-fn entry(seq: Seq, line: &Line, request_id: &str, at_ms: i64) -> Entry {
-    Entry {
-        seq,
-        kind: if line.quantity > 0 { Kind::Deduct } else { Kind::Restock },
-        sku: Sku::parse(&line.sku).expect("the file's SKUs are ids"),
-        change: -line.quantity,
-        reserved_change: 0,
-        order_id: Some(OrderId::parse(&line.order).expect("the file's orders are ids")),
-        request_id: RequestId::parse(request_id).expect("it is made from an order's id"),
-        at_ms,
-        clock_trusted: true,
-        cause: Cause::default(),
-        trace: None,
-    }
+    if fit { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Decodes this many entries, the first at this position.
