@@ -185,8 +185,7 @@ impl Hub {
         let (database, reader, clock, books) = open_books(&config).await?;
         let listener = listen("hub.listen", config.http.listen)?;
         let grpc = config.grpc_listen.map(|at| listen("hub.grpc_listen", at)).transpose()?;
-        let address = listener.local_addr()?;
-        let (stopper, stop) = stop::channel();
+        let (address, (stopper, stop)) = (listener.local_addr()?, stop::channel());
         let (metrics, failures) = (Arc::<HubMetrics>::default(), Arc::<BooksFailures>::default());
         let publisher = Publisher::to(&config.broker_name(), Arc::clone(&metrics));
         let health = Arc::new(HubHealth::new(config.mqtt.is_some()));
@@ -195,10 +194,8 @@ impl Hub {
         let (left_out, open_sales) = (Arc::<LeftOut>::default(), OpenSales::default());
         let strangers = Arc::new(strangers(config.gateways));
         let rejected = RejectedFrames::new(Arc::clone(&metrics));
-        let (feed, ours) = (
-            FeedEnd::new(stop.clone(), config.store.may_be_shared()),
-            [database.reader()?, database.reader()?],
-        );
+        let feed = FeedEnd::new(stop.clone(), config.store.may_be_shared());
+        let ours = [database.reader()?, database.reader()?];
         let writer = HubWriter::new(database, waiting, publisher.clone(), Arc::clone(&metrics))
             .serving(asked)
             .feeding(feed.clone())

@@ -9,6 +9,7 @@ use super::json::{
     BringBackJson, BroughtBackJson, BroughtBackLineJson, EnrolJson, HeldJson, RetireJson,
     RetiredJson,
 };
+use super::no_fields;
 use crate::clock::wall_ms;
 use crate::hub::api::HubApi;
 use crate::hub::api::{cannot_bring_back, no_such_database, unknown_gateway};
@@ -105,7 +106,13 @@ impl HubApi {
         Ok(json(&BroughtBackJson { from, to, units, skus, lines, replayed }))
     }
 
-    pub(super) async fn repair(&self, site: &str, gateway: &str) -> Result<String, Problem> {
+    pub(super) async fn repair(
+        &self,
+        site: &str,
+        gateway: &str,
+        request: Request<Incoming>,
+    ) -> Result<String, Problem> {
+        no_fields(request).await?;
         let gateway = gateway_id(site, gateway)?;
         let unknown = unknown_gateway(&gateway);
         let repaired = self.change(locks(&gateway), move |books, gateways| {

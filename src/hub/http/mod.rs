@@ -100,25 +100,16 @@ async fn respond(
         }
         HubTarget::Export => return api.export(query, sites).await,
         HubTarget::Sinks => api.sinks().await,
-        HubTarget::RetrySink(name) => {
-            no_fields(request).await?;
-            api.retry_sink(&name).await
-        }
+        HubTarget::RetrySink(name) => api.retry_sink(&name, request).await,
         HubTarget::Catalogue => return api.catalogue().await.map(http::csv),
         HubTarget::Retire(site, gateway) => api.retire(&site, &gateway, request).await,
         HubTarget::BringBack(site, gateway) => {
             api.bring_back(&site, &gateway, request, &principal).await
         }
-        HubTarget::Repair(site, gateway) => {
-            no_fields(request).await?;
-            api.repair(&site, &gateway).await
-        }
+        HubTarget::Repair(site, gateway) => api.repair(&site, &gateway, request).await,
         HubTarget::Reopen(site, gateway) => api.reopen(&site, &gateway, request).await,
         HubTarget::AcceptKey(site, gateway) => api.accept_key(&site, &gateway, request).await,
-        HubTarget::Recover => {
-            no_fields(request).await?;
-            api.recover().await
-        }
+        HubTarget::Recover => api.recover(request).await,
         HubTarget::Page
         | HubTarget::PageFile(_)
         | HubTarget::Healthz

@@ -9,6 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::json::{RecoveredJson, ReopenJson};
+use super::no_fields;
 use crate::hub::api::HubApi;
 use crate::hub::api::no_such_database;
 use crate::hub::core::{NotReopened, recover, reopen};
@@ -28,7 +29,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 impl HubApi {
     /// Recovers the books, and waits a little for the gateways that are online.
-    pub(super) async fn recover(&self) -> Result<String, Problem> {
+    pub(super) async fn recover(&self, request: Request<Incoming>) -> Result<String, Problem> {
+        no_fields(request).await?;
         let recovery = self.change(Locks::default(), |books, gateways| {
             let recovery = recover(books)?;
             gateways.extend_from_slice(&recovery.gateways);

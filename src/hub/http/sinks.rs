@@ -1,8 +1,11 @@
 //! The routes of the sinks.
 
+use hyper::Request;
+use hyper::body::Incoming;
 use serde::Serialize;
 
 use super::json::ItemsJson;
+use super::no_fields;
 use crate::hub::api::HubApi;
 use crate::hub::db::{BooksError, BooksTransaction, Locks, SinkRow};
 use crate::hub::sinks::sinks_json;
@@ -25,7 +28,12 @@ impl HubApi {
     }
 
     /// Has a sink tried at once, and the events again that were set aside.
-    pub(super) async fn retry_sink(&self, name: &str) -> Result<String, Problem> {
+    pub(super) async fn retry_sink(
+        &self,
+        name: &str,
+        body: Request<Incoming>,
+    ) -> Result<String, Problem> {
+        no_fields(body).await?;
         if self.sinks.config(name).is_none() {
             return Err(Problem::new(Code::NotFound, format!("there is no sink {name:?}")));
         }
