@@ -1,5 +1,5 @@
 //! A relay to a broker that meddles with what passes: it denies subscriptions that the broker has
-//! granted, or drops large packets on their way to the broker, which then answers nothing.
+//! granted, or drops large packets on their way to the broker or from it, which nobody answers then.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -20,19 +20,28 @@ struct Shared {
     /// The end of the topic filters that are denied.
     ending: String,
     is_denying: AtomicBool,
-    /// The bytes of the largest packet that passes.
-    largest: usize,
+    /// The bytes of the largest packet that passes to the broker, and from it.
+    largest: [usize; 2],
 }
 
 impl Meddler {
     /// Denies subscriptions whose topic filter has this ending.
     pub fn denying(port: u16, ending: &str) -> Self {
         let is_denying = AtomicBool::new(true);
-        Self::start(port, Shared { ending: ending.into(), is_denying, largest: usize::MAX })
+        Self::start(port, Shared { ending: ending.into(), is_denying, largest: [usize::MAX; 2] })
     }
 
-    /// Drops packets that are larger.
+    /// Drops packets to the broker that are larger.
     pub fn dropping(port: u16, largest: usize) -> Self {
+        Self::letting_pass(port, [largest, usize::MAX])
+    }
+
+    /// Drops packets from the broker that are larger.
+    pub fn dropping_on_the_way_down(port: u16, largest: usize) -> Self {
+        Self::letting_pass(port, [usize::MAX, largest])
+    }
+
+    fn letting_pass(port: u16, largest: [usize; 2]) -> Self {
         let is_denying = AtomicBool::new(false);
         Self::start(port, Shared { ending: String::new(), is_denying, largest })
     }
@@ -67,8 +76,9 @@ fn relay(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
     let denied = Arc::new(Mutex::new(Vec::new()));
     let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
     let (noted, ours) = (Arc::clone(&denied), Arc::clone(shared));
+    let [up, down] = shared.largest;
     thread::spawn(move || {
-        pass((from, to), ours.largest, |packet| {
+        pass((from, to), up, |packet| {
             let (id, filter) = (packet.body[..2].to_vec(), &packet.body[4..packet.body.len() - 1]);
             if ours.is_denying.load(Ordering::Relaxed) && filter.ends_with(ours.ending.as_bytes()) {
                 noted.lock().unwrap().push(id);
@@ -76,7 +86,7 @@ fn relay(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
         })
     });
     thread::spawn(move || {
-        pass((server, client), usize::MAX, |packet| {
+        pass((server, client), down, |packet| {
             if denied.lock().unwrap().iter().any(|id| *id == packet.body[..2]) {
                 packet.body[2] = DENIED;
             }

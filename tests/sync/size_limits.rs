@@ -54,22 +54,8 @@ fn sent_down(limit: &str) -> usize {
     let hub = Hub::start_with(&cable.section());
     let gateway = Gateway::stocked_with(&broker.section(), &[("A", 1)]);
     until_confirmed(&gateway);
-    let lines: Vec<String> =
-        (0..2_000).map(|n| format!("SKU-{n:05},Article number {n} of the catalogue,\n")).collect();
-    let csv = format!("sku,name,barcodes\n{}", lines.concat());
     let (began, before) = (Instant::now(), cable.sent());
-    assert_eq!(hub.http().send_raw("PUT", "/api/catalogue", csv.as_bytes()).status, 200);
-    let lines: Vec<Value> =
-        (0..250).map(|n| json!({"sku": format!("SKU-{n:05}"), "quantity": 2})).collect();
-    let receipt = json!({"request_id": "in", "lines": lines});
-    assert_eq!(hub.http().post("/api/receipts", &receipt).status, 200);
-    let grant = json!({"request_id": "g", "site": SITE, "gateway": ID, "lines": lines});
-    assert_eq!(hub.http().post("/api/grants", &grant).status, 200);
-    gateway.http().ok("restock", one("last", "SKU-01999", 1));
-    gateway.http().ok("restock", one("granted", "SKU-00249", 1));
-    until("the grant has arrived", || gateway.http().figures("SKU-00249") == (3, 0));
-    let name = || gateway.http().item("SKU-01999")["name"].clone();
-    until("the catalogue has arrived", || name() == "Article number 1999 of the catalogue");
+    assert_stocked_up(&hub, &gateway);
     let sent = cable.sent() - before;
     println!("{:?} {sent} bytes downwards in {:?}", limit.trim(), began.elapsed());
     until_confirmed(&gateway);
@@ -79,6 +65,53 @@ fn sent_down(limit: &str) -> usize {
         _ => assert_named_at_the_hub(&hub, limit.contains("message_size_limit")),
     }
     sent
+}
+
+/// A proxy before the gateway drops them without a word, so neither the broker nor the hub's way to it has
+/// a limit.
+#[test]
+fn a_catalogue_and_a_long_grant_pass_a_proxy_that_drops_large_packets_on_the_way_down() {
+    let broker = Broker::start();
+    let cable = Cable::to(broker.port());
+    let hub = Hub::start_with(&cable.section());
+    let meddler = Meddler::dropping_on_the_way_down(broker.port(), 4_096);
+    let gateway = Gateway::stocked_with(&section(&meddler.url(), &[]), &[("A", 1_000_000)]);
+    until_confirmed(&gateway);
+    let before = cable.sent();
+    assert_stocked_up(&hub, &gateway);
+    let sent = cable.sent() - before;
+    println!("a proxy drops them: {sent} bytes downwards");
+    assert!(sent <= 2 * sent_down(""), "{sent} bytes");
+    assert_named_at_the_hub(&hub, true);
+    order(&gateway, "up", ORDERS);
+    until_confirmed(&gateway);
+    assert_balanced(&hub);
+    let of = |name: &str| gateway.http().metric(name);
+    assert_eq!(of("stockgate_sync_frame_lost_bytes"), 0, "upwards there is no limit");
+    assert_eq!(of("stockgate_link_losses_total"), 0);
+}
+
+/// Publishes a long catalogue, grants many lines and then a few, and waits until all has arrived.
+fn assert_stocked_up(hub: &Hub, gateway: &Gateway) {
+    let lines: Vec<String> =
+        (0..2_000).map(|n| format!("SKU-{n:05},Article number {n} of the catalogue,\n")).collect();
+    let csv = format!("sku,name,barcodes\n{}", lines.concat());
+    assert_eq!(hub.http().send_raw("PUT", "/api/catalogue", csv.as_bytes()).status, 200);
+    let lines: Vec<Value> =
+        (0..250).map(|n| json!({"sku": format!("SKU-{n:05}"), "quantity": 2})).collect();
+    let receipt = json!({"request_id": "in", "lines": lines});
+    assert_eq!(hub.http().post("/api/receipts", &receipt).status, 200);
+    for (id, lines) in [("long", &lines[1..]), ("behind it", &lines[..1])] {
+        let grant = json!({"request_id": id, "site": SITE, "gateway": ID, "lines": lines});
+        assert_eq!(hub.http().post("/api/grants", &grant).status, 200);
+    }
+    gateway.http().ok("restock", one("last", "SKU-01999", 1));
+    for sku in ["SKU-00249", "SKU-00000"] {
+        gateway.http().ok("restock", one(sku, sku, 1));
+        until("the grant has arrived", || gateway.http().figures(sku) == (3, 0));
+    }
+    let name = || gateway.http().item("SKU-01999")["name"].clone();
+    until("the catalogue has arrived", || name() == "Article number 1999 of the catalogue");
 }
 
 /// The record of the gateway, the metric, and the hub's doctor name the limit. The log names the
@@ -126,6 +159,47 @@ fn a_limit_that_is_raised_is_not_reported_any_more_though_nothing_large_is_sent(
     assert!(gateway.log().contains("large frames arrive again"));
     assert!(hub.log().contains("large frames arrive again"));
     assert!(cable.sent() - sent < 64 << 10, "a few frames");
+}
+
+/// The broker closes the hub's own connection over a large frame. It takes as long as the wait after the
+/// search for a size that passes, and some greetings of an idle link.
+#[test]
+fn a_limit_of_the_hub_s_own_connection_is_not_reported_any_more_once_it_is_raised() {
+    let mut broker = Broker::start_with("allow_anonymous true\nmax_packet_size 8192\n");
+    let hub = Hub::start(&broker);
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 1)]);
+    until_confirmed(&gateway);
+    assert_stocked_up(&hub, &gateway);
+    assert_named_at_the_hub(&hub, false);
+    broker.restart_with("allow_anonymous true\n");
+    until_confirmed(&gateway);
+    let began = Instant::now();
+    until_within(Duration::from_secs(420), "the hub reports none", || {
+        let is_named = hub.gateway_at(SITE, ID)["problem"].as_str().is_some();
+        !is_named && hub.http().metric("stockgate_hub_frame_lost_bytes") == 0
+    });
+    println!("at the hub's own connection after {:?}", began.elapsed());
+    until_confirmed(&gateway);
+}
+
+/// Over another address the broker may be another one.
+#[test]
+fn a_limit_in_the_books_counts_for_the_broker_that_it_was_found_with() {
+    let broker = Broker::start_with("allow_anonymous true\nmessage_size_limit 8192\n");
+    let cable = Cable::to(broker.port());
+    let mut hub = Hub::start(&broker);
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 1)]);
+    until_confirmed(&gateway);
+    assert_stocked_up(&hub, &gateway);
+    assert_named_at_the_hub(&hub, true);
+    until_confirmed(&gateway);
+    for (section, is_known) in [(broker.section(), true), (cable.section(), false)] {
+        hub.configure(&hub.address(), &section);
+        hub.restart();
+        until("the gateway is online", || hub.gateway_at(SITE, ID)["online"] == true);
+        let problem = hub.gateway_at(SITE, ID)["problem"].take();
+        assert_eq!(problem.as_str().is_some(), is_known, "{problem}");
+    }
 }
 
 /// The bytes that a gateway sends to have a backlog confirmed.
