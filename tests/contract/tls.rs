@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
-use crate::support::certificates::{Authority, Identity};
+use crate::support::certificates::{Authority, Identity, Made};
 use crate::support::gateway::Gateway;
 use crate::support::process::{Finished, run_to_end};
 use crate::support::program::stockgate;
@@ -99,9 +99,20 @@ fn an_invalid_certificate_or_key_is_named_with_file_and_reason() {
     let authority = Authority::new();
     let (one, other) =
         (authority.sign("one", "IP:127.0.0.1"), authority.sign("two", "IP:127.0.0.1"));
+    let odd = authority.make("odd", "IP:127.0.0.1", Made { curve: "secp521r1", ..Made::default() });
+    let pem = |words: &str| {
+        Some(format!(
+            "-----BEGIN {words}PRIVATE KEY-----\nMIIB\n-----END {words}PRIVATE KEY-----\n"
+        ))
+    };
+    let cut = text(&one.key).map(|key| key[..key.len() / 2].to_owned());
     let both = "cert_file = \"terminals.pem\"\nkey_file = \"terminals.key\"\n";
     for (certificate, key, extra, parts) in [
-        (text(&one.certificate), None, "cert_file = \"terminals.pem\"\n", &["key_file beside"][..]),
+        (text(&one.certificate), pem("ENCRYPTED "), both, &["terminals.key is encrypted"][..]),
+        (text(&one.certificate), cut, both, &["terminals.key is cut or damaged"]),
+        (text(&one.certificate), pem("DSA "), both, &["a kind that is not supported: use RSA"]),
+        (text(&odd.certificate), text(&odd.key), both, &["a P-521 key, which is not supported"]),
+        (text(&one.certificate), None, "cert_file = \"terminals.pem\"\n", &["key_file beside"]),
         (None, text(&one.key), "key_file = \"terminals.key\"\n", &["cert_file beside"]),
         (None, text(&one.key), both, &["terminals.cert_file", "terminals.pem cannot be read"]),
         (Some("x".into()), text(&one.key), both, &["terminals.pem", "no certificate"]),
