@@ -4,6 +4,8 @@
 //! cargo bench --bench drain                 # 1,000,000 entries
 //! cargo bench --bench drain -- 100000       # another number
 //! cargo bench --bench drain -- 100000 "message_size_limit 8192"
+//! cargo bench --bench drain -- limits       # a table of limits of 4, 8 and 16 KiB beside none
+//! cargo bench --bench drain -- limits 100000 5    # another number, and more rounds
 //! ```
 //!
 //! Gateway, Mosquitto, hub and a terminal that deducts one at a time share the processors. The hub
@@ -11,6 +13,9 @@
 //! neighbouring rounds is the cost of draining. The hub keeps its SQLite books in memory
 //! (`/dev/shm`), because its disk would be another one. `STOCKGATE_BIN` and `STOCKGATE_HUB_BIN`
 //! name other programs. An argument with a space is a line for Mosquitto's configuration.
+//!
+//! For the table nobody deducts: all entries wait, and the time counts from the first acknowledgement
+//! to the last, the search for a size that passes included. The figures are medians of the rounds.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -36,25 +41,43 @@ use load::requests::Ids;
 use load::served::{Served, free_port};
 use load::websocket::WebSocket;
 use load::zipf::Zipf;
+use tempfile::TempDir;
 
 const SKUS: usize = 4_000;
 const ENTRIES: u64 = 1_000_000;
 const ROUND: Duration = Duration::from_secs(2);
+/// For the table.
+const ENTRIES_THROUGH_LIMITS: u64 = 200_000;
+const ROUNDS: usize = 3;
+/// How often the gateway is asked how far it is.
+const LOOK: Duration = Duration::from_millis(10);
 
 fn main() {
-    let entries = std::env::args().find_map(|text| text.parse().ok()).unwrap_or(ENTRIES);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let numbers: Vec<u64> = arguments.iter().filter_map(|text| text.parse().ok()).collect();
+    let entries = |default| numbers.first().copied().unwrap_or(default);
+    if arguments.iter().any(|text| text == "limits") {
+        let rounds = numbers.get(1).map_or(ROUNDS, |rounds| *rounds as usize);
+        return compare_limits(entries(ENTRIES_THROUGH_LIMITS), rounds);
+    }
+    let lines: Vec<&str> =
+        arguments.iter().map(String::as_str).filter(|text| text.contains(' ')).collect();
+    drain_under_load(entries(ENTRIES), &lines.join("\n"));
+}
+
+/// Prints what a terminal notices of a drain through a broker with these lines.
+fn drain_under_load(entries: u64, lines: &str) {
     let skus = Arc::new(Zipf::new(SKUS));
     let load = Load { clients: 1, depth: 1, time: ROUND, ids: Ids::Uuid, skus: Arc::clone(&skus) };
     let prefilled = Prefilled::new(&skus, Ids::Uuid, usize::try_from(entries).unwrap());
     let dir = temp_dir();
-    let extra: Vec<String> = std::env::args().skip(1).filter(|text| text.contains(' ')).collect();
-    let broker = broker(dir.path(), &extra.join("\n"));
+    let broker = broker(dir.path(), lines);
     let meter = Meter::to(broker.port);
     let gateway = prefilled.start_with(&link(meter.port));
     let deduct = || gateway.run(&load, &WebSocket);
     let before_kb = gateway.served.resident_kb();
 
-    let books = tempfile::tempdir_in("/dev/shm").unwrap();
+    let books = books_dir();
     let hub = hub(books.path(), broker.port);
     let (mut alone, mut meanwhile) = (Vec::new(), Vec::new());
     let (mut most_kb, mut spent) = (before_kb, Duration::ZERO);
@@ -79,6 +102,73 @@ fn main() {
         let Figures { p50_ms, p99_ms, .. } = Figures::medians(rounds);
         println!("a deduction {name:<20} p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms");
     }
+}
+
+/// A drain without a terminal.
+#[derive(Clone, Copy, Debug)]
+struct Drain {
+    /// From the first acknowledgement to the last.
+    per_second: f64,
+    /// With all of MQTT, in both directions.
+    bytes_an_entry: f64,
+}
+
+/// Prints a table: each kind of limit beside none, in rounds in which the brokers take turns.
+fn compare_limits(entries: u64, rounds: usize) {
+    let skus = Arc::new(Zipf::new(SKUS));
+    let prefilled = Prefilled::new(&skus, Ids::Uuid, usize::try_from(entries).unwrap());
+    let limited = ["message_size_limit", "max_packet_size"]
+        .into_iter()
+        .flat_map(|kind| [4, 8, 16].map(|kib| format!("{kind} {}", kib * 1_024)));
+    let brokers: Vec<String> = std::iter::once(String::new()).chain(limited).collect();
+    let mut drains = vec![Vec::new(); brokers.len()];
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds}", round + 1);
+        for (lines, drains) in brokers.iter().zip(&mut drains) {
+            drains.push(drain(&prefilled, entries, lines));
+        }
+    }
+    println!("| broker | entries a second | to those without a limit | bytes an entry |");
+    println!("|---|---|---|---|");
+    for (lines, of) in brokers.iter().zip(&drains) {
+        let name = if lines.is_empty() { "no limit" } else { lines };
+        let ratios = of.iter().zip(&drains[0]).map(|(one, free)| one.per_second / free.per_second);
+        println!(
+            "| {name} | {:.0} | {:.2} | {:.1} |",
+            median(of.iter().map(|drain| drain.per_second)),
+            median(ratios),
+            median(of.iter().map(|drain| drain.bytes_an_entry)),
+        );
+    }
+}
+
+/// Lets the hub take all entries, through a broker with these lines.
+fn drain(prefilled: &Prefilled, entries: u64, lines: &str) -> Drain {
+    let dir = temp_dir();
+    let broker = broker(dir.path(), lines);
+    let meter = Meter::to(broker.port);
+    let gateway = prefilled.start_with(&link(meter.port));
+    let before = meter.bytes();
+    let books = books_dir();
+    let _hub = hub(books.path(), broker.port);
+    let wait_until = |position: u64| loop {
+        match acked(&gateway) {
+            acked if acked >= position => return acked,
+            _ => thread::sleep(LOOK),
+        }
+    };
+    let first = wait_until(1);
+    let began = Instant::now();
+    wait_until(entries);
+    Drain {
+        per_second: entries.saturating_sub(first) as f64 / began.elapsed().as_secs_f64(),
+        bytes_an_entry: (meter.bytes() - before) as f64 / entries as f64,
+    }
+}
+
+/// In memory, because the hub's disk would be another one.
+fn books_dir() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap()
 }
 
 fn link(port: u16) -> String {
