@@ -316,27 +316,5 @@ pub fn config(bytes: &[u8]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_fuzzing_has_kept_is_read_or_refused() {
-        type Target = (&'static str, fn(&[u8]));
-        let targets: [Target; 8] = [
-            ("frame", frame),
-            ("columns", columns),
-            ("terminal", terminal),
-            ("catalogue", catalogue),
-            ("barcode", barcode),
-            ("orders", orders),
-            ("topic", topic),
-            ("config", config),
-        ];
-        for (name, run) in targets {
-            let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
-            let mut files = std::fs::read_dir(&corpus).unwrap().peekable();
-            assert!(files.peek().is_some(), "{} is empty", corpus.display());
-            files.for_each(|file| run(&std::fs::read(file.unwrap().path()).unwrap()));
-        }
-    }
-}
+#[path = "fuzzing_tests.rs"]
+mod tests;
