@@ -4,6 +4,16 @@
 const ERRORS: [&str; 8] =
     ["#N/A", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#####"];
 
+/// Whether a text has `_x000D_` or the like.
+fn has_escape(text: &str) -> bool {
+    let is_escape = |at: usize| {
+        let code = text.get(at + 2..at + 7).unwrap_or_default();
+        let digits = code.strip_suffix('_').filter(|digits| digits.starts_with("00"));
+        digits.is_some_and(|digits| u8::from_str_radix(digits, 16).is_ok_and(|byte| byte < 32))
+    };
+    text.match_indices("_x").any(|(at, _)| is_escape(at))
+}
+
 /// Texts that UTF-8 becomes when it is read as Latin-1 or Windows-1252.
 const MISREAD: [&str; 8] = ["Ã¤", "Ã¶", "Ã¼", "ÃŸ", "Ã©", "Ã¨", "â€", "Â "];
 
@@ -30,6 +40,9 @@ pub(crate) fn ruined_key(cell: &str) -> Option<&'static str> {
     }
     if exponent.is_empty() && whole.len() >= 6 && is_number(whole) && is_zeros(fraction) {
         return Some("is a number with decimals; export it as text");
+    }
+    if has_escape(cell) {
+        return Some("has a control character in a spreadsheet's spelling, such as _x000D_");
     }
     if cell.starts_with("=\"") || cell.starts_with('\'') {
         return Some("begins with a spreadsheet's mark for text, which is no part of it");
@@ -61,10 +74,31 @@ mod tests {
 
     #[test]
     fn numbers_that_lost_their_digits_are_ruined() {
-        for cell in ["4.00638E+12", "4,00638e+12", "4E+12", "4.0e12", "4006381333931.0", "'401"] {
+        for cell in [
+            "4.00638E+12",
+            "4,00638e+12",
+            "4E+12",
+            "4.0e12",
+            "4006381333931.0",
+            "'401",
+            "A_x000D_",
+            "_x001D_01",
+        ] {
             assert!(ruined_key(cell).is_some(), "{cell}");
         }
-        for cell in ["4006381333931", "85123E", "12E45", "A1", "1.5", "10.0", "E+1", "85123.A"] {
+        for cell in [
+            "4006381333931",
+            "85123E",
+            "12E45",
+            "A1",
+            "1.5",
+            "10.0",
+            "E+1",
+            "85123.A",
+            "A_x0041_",
+            "A_x00",
+            "_x00_x00",
+        ] {
             assert_eq!(ruined_key(cell), None, "{cell}");
         }
     }

@@ -1,12 +1,14 @@
 //! Barcodes that are not the barcode of a thing: several in one, or what a label says in all.
 
 use crate::barcode::{CodeError, Format, Gtin, content, read};
-use crate::stock::ruined::is_number;
+use crate::stock::ruined::{is_number, is_zeros};
 
 /// Whether a code is sound does not depend on the century of its dates.
 pub(super) const YEAR: u16 = 2026;
 /// What people put between barcodes, where a space belongs.
 const SEPARATORS: [char; 6] = [',', ';', '|', '/', '+', '&'];
+/// What people put where there is no barcode.
+const PLACEHOLDERS: [&str; 9] = ["-", "--", ".", "?", "n/a", "na", "none", "null", "tbd"];
 /// What belongs to many a text.
 const JOINERS: [char; 5] = ['-', '_', ':', '.', '#'];
 /// Digits of a GTIN.
@@ -41,6 +43,16 @@ pub(super) fn wrong_form(code: &str) -> Option<String> {
 pub(super) fn doubtful_form(code: &str) -> Option<(&'static str, String)> {
     if code.chars().any(|char| char.is_numeric() && !char.is_ascii()) {
         return Some(("unusual_barcode", "has digits that no scanner sends".into()));
+    }
+    if is_zeros(code) || PLACEHOLDERS.iter().any(|each| code.eq_ignore_ascii_case(each)) {
+        return Some((
+            "unusual_barcode",
+            "does it stand for none? Then leave the cell empty".into(),
+        ));
+    }
+    let bare = code.trim_matches(|char: char| char.is_ascii_punctuation());
+    if bare != code && matches!(Gtin::read(bare), Ok(Some(_))) {
+        return Some(("unusual_barcode", format!("is {bare} with something beside it")));
     }
     if code.contains(&SEPARATORS[..3]) || are_joined(code) {
         let what = "are these several barcodes? They are separated by spaces";
@@ -127,6 +139,13 @@ mod tests {
             ("96385074_4006381333931_96385074", "separator_in_barcode"),
             ("\u{ff14}006381333931", "unusual_barcode"),
             ("\u{664}006381333931", "unusual_barcode"),
+            ("0", "unusual_barcode"),
+            ("0000000000000", "unusual_barcode"),
+            ("-", "unusual_barcode"),
+            ("N/A", "unusual_barcode"),
+            ("4006381333931.", "unusual_barcode"),
+            ("~4006381333931", "unusual_barcode"),
+            ("#96385074#", "unusual_barcode"),
             ("00340063813339300002", "unusual_barcode"),
             ("(10)A", "unusual_barcode"),
             ("978-0-201-37962-4", "unusual_barcode"),
@@ -144,6 +163,9 @@ mod tests {
             "A-4006381333931",
             "4006381333931-4006381333932",
             "GRÜN-7",
+            "10",
+            "NONE-7",
+            "-12-",
         ] {
             assert_eq!(doubtful_form(code), None, "{code}");
         }

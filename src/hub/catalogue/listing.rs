@@ -103,6 +103,12 @@ impl LineReader<'_> {
                 format!("sku: {cell} may be what a spreadsheet has made a date of"),
             );
         }
+        if cell.starts_with(['=', '@']) {
+            self.warn(
+                "looks_like_formula",
+                format!("sku: {cell} may be a formula of a spreadsheet"),
+            );
+        }
         if has_invisible(cell) {
             self.warn(
                 "invisible_character",
