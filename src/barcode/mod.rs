@@ -36,7 +36,7 @@ pub use self::gtin::{Gtin, check_digit};
 pub use self::in_store::{InStoreForm, InStoreItem};
 pub use self::measure::{Measure, is_measure};
 pub use self::reading::Reading;
-pub use self::text_forms::without_joined_add_on;
+pub use self::text_forms::gtins_within;
 
 use self::ai_table::split_ai;
 use self::digital_link::link_elements;

@@ -174,16 +174,19 @@ fn joined_add_on(text: &str) -> Result<Option<Reading>, CodeError> {
     }
 }
 
-/// The GTIN in what may be a number with its add-on and no space between them, where the prefix does not
-/// say that it has one. Other numbers are as long.
-pub fn without_joined_add_on(text: &str) -> Option<Gtin> {
-    let number = match text.len() {
-        15 | 18 => text.get(..13)?,
-        17 => text.get(..12)?,
-        _ => return None,
-    };
-    let read = Gtin::read(number).ok().flatten().filter(|_| are_digits(text));
-    read.map(|(_, gtin)| gtin)
+/// The GTINs whose digits stand in a text, alone or with an add-on behind them or an identifier before
+/// them. Any other numbers may be as long, so they are no more than a hint.
+pub fn gtins_within(text: &str) -> impl Iterator<Item = Gtin> {
+    text.split(|char: char| !char.is_ascii_digit()).filter_map(|digits| {
+        let number = match digits.len() {
+            12..=14 => digits,
+            15 | 18 => &digits[..13],
+            16 => &digits[2..],
+            17 => &digits[..12],
+            _ => return None,
+        };
+        Gtin::read(number).ok().flatten().map(|(_, gtin)| gtin)
+    })
 }
 
 /// UPC-E without its number system or its check digit or both. Such a number may be anything, so

@@ -358,20 +358,25 @@ fn goods_whose_measure_varies_need_one_on_the_label() {
     }
 }
 
-/// A scanner that sends the add-on and no space before it.
+/// A scanner that sends the add-on and no space before it, or what people and other programs write.
 #[test]
-fn a_listed_article_with_a_joined_add_on_is_asked_for() {
+fn a_listed_article_whose_number_is_in_a_code_is_asked_for() {
     on_both_ports(&[("4006381333931", 1), ("042100005264", 1)], |terminal| {
         for (code, sku) in [
             ("400638133393112", "4006381333931"),
             ("400638133393112345", "4006381333931"),
             ("04210000526412345", "042100005264"),
+            ("3*4006381333931", "4006381333931"),
+            ("id.gs1.org/01/04006381333931", "4006381333931"),
+            ("01 04006381333931 10 AB", "4006381333931"),
+            ("^0104006381333931", "4006381333931"),
+            ("{\"gtin\":\"04006381333931\"}", "4006381333931"),
         ] {
             let error = terminal.refused("resolve", json!({"code": code}), "unknown_code");
             assert_eq!(error["sku"], sku, "{error}");
-            assert!(error["message"].as_str().unwrap().contains("add-on"), "{error}");
+            assert!(error["message"].as_str().unwrap().contains("has the number"), "{error}");
         }
-        for code in ["400638133393212", "96385074123456789"] {
+        for code in ["400638133393212", "96385074123456789", "3*4006381333932", "A-96385074"] {
             let error = terminal.refused("resolve", json!({"code": code}), "unknown_code");
             assert!(error.get("sku").is_none_or(Value::is_null), "{error}");
         }

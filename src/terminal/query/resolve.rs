@@ -263,11 +263,10 @@ impl Resolver<'_> {
             );
             return Ok(unlisted(reading, message).near(&sku));
         }
-        let bare = barcode::without_joined_add_on(barcode::content(code));
-        let names = bare.map(Gtin::spellings).unwrap_or_default();
-        if let Some(Found { item: ListedItem { sku, .. }, .. }) = self.find(names).await? {
+        let within = barcode::gtins_within(code).flat_map(Gtin::spellings).collect();
+        if let Some(Found { item: ListedItem { sku, .. }, .. }) = self.find(within).await? {
             let message = format!(
-                "{what}: is not known here; is it a barcode with an add-on? Did you mean {sku}?"
+                "{what}: is not known here, but has the number of {sku} in it; did you mean {sku}?"
             );
             return Ok(unlisted(reading, message).near(&sku));
         }
