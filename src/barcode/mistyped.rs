@@ -1,23 +1,26 @@
 //! Codes that a scanner has typed in another keyboard layout, or into an input method.
 
 use super::error::CodeError;
-use super::read;
+use super::reading::Reading;
 
 /// The characters of the digits 0 to 9 on a French keyboard without the shift key.
 const FRENCH_DIGITS: [char; 10] = ['à', '&', 'é', '"', '\'', '(', '-', 'è', '_', 'ç'];
 /// The symbologies of GTINs and element strings.
 const SYMBOLOGIES: [char; 7] = ['E', 'C', 'I', 'e', 'd', 'Q', 'J'];
 
-/// Why a text is no code, if it is one as it was meant.
-pub(super) fn mistyped(text: &str, year: u16) -> Option<CodeError> {
+/// Why a text is no code, if it is one as it was meant. `read` reads a code.
+pub(super) fn mistyped(
+    text: &str,
+    read: impl Fn(&str) -> Result<Reading, CodeError>,
+) -> Option<CodeError> {
     if let Some(narrow) = narrow(text) {
         let why = "in wide characters or digits of another script: turn the input method off";
-        return read(&narrow, year)
+        return read(&narrow)
             .map_or_else(Some, |reading| reading.gtin.map(|_| looks_like(&narrow, why)));
     }
     let why = "through another keyboard layout: set the scanner to the layout of this computer";
     let meant = french(text).or_else(|| with_label(text))?;
-    let is_code = read(&meant, year).is_ok_and(|reading| reading.gtin.is_some());
+    let is_code = read(&meant).is_ok_and(|reading| reading.gtin.is_some());
     is_code.then(|| looks_like(&meant, why))
 }
 

@@ -124,7 +124,7 @@ fn unlabelled(text: &str, year: u16) -> Result<Reading, CodeError> {
     if let Some(reading) = read_form(text)? {
         return Ok(reading);
     }
-    if let Some(error) = mistyped(text, year) {
+    if let Some(error) = mistyped(text, |meant| read(meant, year)) {
         return Err(error);
     }
     if begins_printed(text) || begins_like_elements(text) {
