@@ -141,7 +141,7 @@ fn change(input: &mut Vec<u8>, inputs: &[Vec<u8>], rng: &mut fastrand::Rng) {
         3 => rng.choice(TOKENS).unwrap().as_bytes().to_vec(),
         4 => vec![rng.u8(..)],
         5 => vec![rng.u8(b'0'..=b'9'); rng.usize(1..4)],
-        6 => input[at..end].iter().map(|byte| byte ^ 1 << rng.u8(..8)).collect(),
+        6 => input[at..end].iter().map(|byte| byte ^ (1 << rng.u8(..8))).collect(),
         _ => input[at..end].iter().rev().copied().collect(),
     };
     let end = if matches!(rng.u8(..3), 0) { at } else { end };

@@ -472,8 +472,15 @@ fn digits_through_another_keyboard_layout_are_recognized() {
         let error = wrong(code);
         assert!(error.contains("4006381333931") && error.contains("keyboard"), "{code}: {error}");
     }
-    for code in ["+E04006381333932", "-A04006381333931", "+E04006", "+E0-4006381333931", "+C1", "+"]
-    {
+    for code in [
+        "XE04006381333931",
+        "+E04006381333932",
+        "-A04006381333931",
+        "+E04006",
+        "+E0-4006381333931",
+        "+C1",
+        "+",
+    ] {
         assert_eq!(right(code), Reading::text(), "{code}");
     }
 }

@@ -51,8 +51,6 @@ fn french(text: &str) -> Option<String> {
 fn with_label(text: &str) -> Option<String> {
     let mut chars = text.chars();
     let bracket = chars.next().filter(|char| !char.is_alphanumeric() && !"]([".contains(*char))?;
-    let symbology = chars.next()?;
-    let digits = chars.as_str().bytes().take(8).all(|byte| byte.is_ascii_digit());
-    let is_label = SYMBOLOGIES.contains(&symbology) && digits;
+    let is_label = SYMBOLOGIES.contains(&chars.next()?);
     is_label.then(|| format!("]{}", &text[bracket.len_utf8()..]))
 }
