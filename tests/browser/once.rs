@@ -107,6 +107,7 @@ fn what_is_entered_right_after_a_reload_without_a_gateway_is_booked_and_undone_a
     page.scan("A-3");
     page.scan("STOCKGATE OK");
     until("both are kept", || page.kept() == 2);
+    page.until_link(&["lost"]);
     page.scan("STOCKGATE UNDO");
     page.until_text("#result", "Undone: −1 A-3");
     page.scan("A-3");
