@@ -13,7 +13,19 @@ pub(super) fn is_grouped_number(cell: &str) -> bool {
     let first = groups.next().unwrap_or_default();
     let rest: Vec<&str> = groups.collect();
     let is_group = |group: &&str| group.len() == 3 && is_number(group);
-    rest.len() >= 2 && first.len() <= 3 && is_number(first) && rest.iter().all(is_group)
+    let is_of_thousands =
+        rest.len() >= 2 && first.len() <= 3 && is_number(first) && rest.iter().all(is_group);
+    is_of_thousands || is_printed_number(cell)
+}
+
+/// Whether digits stand in groups as below the bars of an EAN-13 or a UPC-A, or as those of an ISBN.
+fn is_printed_number(cell: &str) -> bool {
+    let groups: Vec<&str> = cell.split([' ', '\u{a0}']).collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    let digits = groups.concat();
+    let is_sound = || matches!(Gtin::read(&digits), Ok(Some(_)));
+    let is_checked = groups.len() >= 3 && matches!(digits.len(), 12 | 13) && is_sound();
+    is_number(&digits) && (matches!(lengths[..], [1, 6, 6] | [1, 5, 5, 1]) || is_checked)
 }
 
 /// Whether the point in a content after its asterisk, as in `*1.000`, may divide thousands: what is
@@ -101,6 +113,13 @@ mod tests {
     fn grouped_digits_are_one_number() {
         assert!(is_grouped_number("4 006 381 333 931") && is_grouped_number("4.006.381"));
         assert!(!is_grouped_number("401 402") && !is_grouped_number("4006381333931 036000291452"));
+        for number in ["4 006381 333931", "4 006381 333932", "0 36000 29145 2", "978 0 306 40615 7"]
+        {
+            assert!(is_grouped_number(number), "{number}");
+        }
+        assert!(
+            !["1 234567", "12 3456 789013", "401 402 403405"].into_iter().any(is_grouped_number)
+        );
     }
 
     #[test]
