@@ -6,7 +6,9 @@
 //! starts to take over its ledger: up to the position that shows its last transfer, grants and
 //! recalls that the books do not know are booked as the ledger says. Their units come out of the
 //! pool. A database that has shown since the first one was held that it has no more than the books
-//! is not taken over, so that a device cannot draw from the pool what it makes up after a recovery. If the books have lost a receipt, the pool is below 0 then, until the receipt is booked
+//! is not taken over, so that a device cannot draw from the pool what it makes up after a recovery.
+//!
+//! If the books have lost a receipt, the pool is below 0 after a takeover, until the receipt is booked
 //! again. [`super::taken_over`] remembers the requests that such transfers are of.
 
 use super::books::Books;

@@ -54,11 +54,7 @@ const MIGRATIONS: [Migration; 22] = [
     Migration { script: "", sqlite: "", postgresql: include_str!("version_20_postgresql.sql") },
     Migration::same(include_str!("version_21.sql")),
     Migration { script: "", sqlite: "", postgresql: include_str!("version_22_postgresql.sql") },
-    Migration {
-        script: include_str!("version_23.sql"),
-        sqlite: "",
-        postgresql: include_str!("version_23_postgresql.sql"),
-    },
+    Migration::same(include_str!("version_23.sql")),
 ];
 
 struct Migration {

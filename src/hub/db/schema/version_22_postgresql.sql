@@ -60,7 +60,8 @@ BEGIN
 END $grants$;
 
 -- The view with the new tables. An entry that was removed, with what is before it, may still be in its
--- table: it goes with that.
+-- table: it goes with that. A device may have any time in its entries; what is before 1970 or after the
+-- year 9999 is shown as the first or the last moment of these.
 CREATE OR REPLACE VIEW inventory_changed_event AS
     SELECT stockgate_event_id(book.site || '/' || book.gateway || '/'
             || encode(book.epoch, 'hex')::uuid || '/' || entry.seq) AS event_id,
@@ -70,7 +71,7 @@ CREATE OR REPLACE VIEW inventory_changed_event AS
             THEN trim_scale(entry.change / power(10::numeric, coalesce(listing.decimals, 0)))
             ELSE entry.change::numeric END AS change_amount,
         entry.order_id AS source_order,
-        to_timestamp(entry.at_ms / 1000.0) AS created_at,
+        to_timestamp(least(greatest(entry.at_ms, 0), 253402300799999) / 1000.0) AS created_at,
         (ARRAY['deduct', 'restock', 'count', 'rollback', 'reserve', 'commit', 'release', 'expire',
             'grant', 'recall'])[entry.kind % 64 + 1] AS kind,
         book.site, book.gateway, entry.actor, entry.reason
