@@ -6,8 +6,8 @@
 //! cargo bench --bench fleet -- --part drain --store postgresql --workers 2
 //! ```
 //!
-//! The parts are `drain` (`--entries`, `--skus`), `answers`, `connected`, `downward`, `faults` and
-//! `readers`; `--seconds` is the duration of `answers` and `faults`. Each figure stands beside its
+//! The parts are `drain` (`--entries`, `--skus`), `answers`, `connected`, `downward`, `faults`,
+//! `readers` and `feed`; `--seconds` is the duration of `answers` and `faults`. Each figure stands beside its
 //! bound and the load of the machine, and `!` marks one that misses its bound. The gateways are
 //! played: they speak version 2 of the protocol, each on a connection of its own, and keep no
 //! database. `STOCKGATE_HUB_BIN` names another program of the hub. Gateways, Mosquitto, PostgreSQL
@@ -33,6 +33,7 @@ mod delay;
 mod downward;
 mod drain;
 mod faults;
+mod feed;
 mod figures;
 mod gateway;
 mod ledger;
@@ -54,6 +55,7 @@ fn main() {
         ("downward", downward::run),
         ("faults", faults::run),
         ("readers", readers::run),
+        ("feed", feed::run),
     ] {
         if plan.has(name) {
             run(&plan, &mut figures);
