@@ -1,11 +1,10 @@
 /** The terminal page: connects the parts, and says when each is drawn. */
 
 import { Barcodes } from './barcodes.js';
+import { $, joined, keep, kept, keptKeys, say } from './browser.js';
 import { Cache, Database } from './database.js';
-import { $, joined, say } from './dom.js';
 import { Feedback } from './feedback.js';
 import { rowOf } from './item.js';
-import { keep, kept, keptKeys } from './kept.js';
 import { backoff, Link } from './link.js';
 import { Lookup } from './lookup.js';
 import { Operations } from './operations.js';
@@ -18,8 +17,8 @@ import { offerSettings } from './settings.js';
 import { listen, ready, rest } from './sink.js';
 import { Stock } from './stock.js';
 import { hasText, keptLanguage, language, pickLanguage, setLanguage, t, wanted } from './texts.js';
-import { Work } from './work.js';
 import { linkSentence, takeReasons } from './words.js';
+import { Work } from './work.js';
 
 const THRESHOLD_KEY = 'stockgate.threshold';
 const THRESHOLD = 10;

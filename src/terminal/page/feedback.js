@@ -1,6 +1,6 @@
 /** What the operator hears, feels and sees from the corner of an eye. A failure stays until it is acknowledged. */
 
-import { keep, kept } from './kept.js';
+import { keep, kept } from './browser.js';
 
 const VOLUME_KEY = 'stockgate.volume';
 const MUTED_KEY = 'stockgate.muted';

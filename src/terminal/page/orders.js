@@ -1,8 +1,7 @@
 /** The panel of the order that is picked. The draft is kept until it is booked. */
 
+import { $, keep, kept, make, parsed, say } from './browser.js';
 import { listOf } from './codes.js';
-import { $, make, say } from './dom.js';
-import { keep, kept, parsed } from './kept.js';
 import { isId } from './lookup.js';
 import { OrderDraft } from './order.js';
 import { newId } from './outbox.js';

@@ -1,7 +1,7 @@
 /** The quantity in its field, its number pad, and what becomes of one that nobody has booked. */
 
 import { added, amountOf } from './amount.js';
-import { $, say } from './dom.js';
+import { $, say } from './browser.js';
 import { withPart, withTotal } from './order.js';
 import { ready } from './sink.js';
 import { number } from './texts.js';

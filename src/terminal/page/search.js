@@ -1,6 +1,6 @@
 /** Finds items by part of their name, SKU or barcode, and shows them below the field. */
 
-import { $ } from './dom.js';
+import { $ } from './browser.js';
 import { rowOf } from './item.js';
 
 const COMBINING = /\p{M}/gu;

@@ -1,9 +1,9 @@
 /** The sheet with which a scanner is set up: printable barcodes, and a test of what arrives. */
 
 import { barcode } from './barcode.js';
+import { $, make } from './browser.js';
 import { FNC3 } from './code128.js';
 import { commandOf, isSound } from './codes.js';
-import { $, make } from './dom.js';
 import { SEPARATOR } from './scanner.js';
 import { listen, rest } from './sink.js';
 import { keptLanguage, language, pickLanguage, setLanguage, t } from './texts.js';

@@ -4,7 +4,7 @@
  * text into fields only.
  */
 
-import { $ } from './dom.js';
+import { $ } from './browser.js';
 import { Scanner } from './scanner.js';
 
 const FIELDS = 'input:not([type=radio], [type=checkbox], [type=range]), select, textarea';

@@ -4,7 +4,7 @@
  * names it. docs/TERMINALS.md says how to add one.
  */
 
-import { keep, kept } from './kept.js';
+import { keep, kept } from './browser.js';
 
 /** The languages, each by its own name. */
 export const LANGUAGES = { en: 'English', de: 'Deutsch', zh: '中文', fr: 'Français', es: 'Español', pl: 'Polski' };

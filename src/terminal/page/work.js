@@ -2,10 +2,9 @@
 
 import { Action, MODES, isSpent } from './action.js';
 import { amountOf, stepped } from './amount.js';
+import { $, keep, kept } from './browser.js';
 import { commandOf, isSound, modeOf } from './codes.js';
-import { $ } from './dom.js';
 import { drawItem } from './item.js';
-import { keep, kept } from './kept.js';
 import { Turns, isId } from './lookup.js';
 import { Quantity, offerPoint } from './quantity.js';
 import { ready } from './sink.js';
