@@ -164,7 +164,7 @@ const draw = joined(() => {
   reservations.draw();
   drawAbout();
 });
-const drawWork = joined(() => { if (hasText('ready')) work.draw(); });
+const drawWork = joined(() => work.draw());
 const drawLow = joined(listLow, LOW_MS);
 
 function drawLink() {

@@ -28,8 +28,11 @@ export class Feedback {
     const volume = Number(kept(VOLUME_KEY, VOLUME));
     this.volume = volume >= 0 && volume <= 1 ? volume : VOLUME;
     this.muted = kept(MUTED_KEY) === 'yes';
-    // To open the sound device takes longer than a scan may.
-    (globalThis.requestIdleCallback ?? setTimeout)(() => this.#open());
+    // To open the sound device takes longer than a scan may, but not once the browser knows the devices.
+    (globalThis.requestIdleCallback ?? setTimeout)(async () => {
+      await navigator.mediaDevices?.enumerateDevices().catch(() => {});
+      this.#open();
+    });
     for (const kind of ['keydown', 'pointerdown']) document.addEventListener(kind, () => this.acknowledge(), true);
   }
 

@@ -102,6 +102,7 @@ export function pressed(text, key) {
 export function offerPoint(decimals) {
   const point = $('point');
   point.hidden = !decimals;
+  if (!decimals) return;
   point.value = number(0.5)[1];
   say(point, point.value);
 }

@@ -8,7 +8,7 @@ import { drawItem } from './item.js';
 import { Turns, isId } from './lookup.js';
 import { Quantity, offerPoint } from './quantity.js';
 import { ready } from './sink.js';
-import { t } from './texts.js';
+import { hasText, t } from './texts.js';
 import { waitingText } from './words.js';
 
 const MODE_KEY = 'stockgate.mode';
@@ -429,6 +429,8 @@ export class Work {
   }
 
   draw() {
+    // Without words there is nothing to draw yet.
+    if (!hasText('ready')) return;
     const [item, quantity] = [this.#action.itemOf(this.#shown), this.#quantity];
     // An unknown item may have been created since.
     if (item && this.#shown.state === 'unknown') this.#shown.state = 'known';
