@@ -222,6 +222,7 @@ function listLow() {
 
 async function choose(chosen) {
   const isSet = await setLanguage(chosen);
+  document.body.removeAttribute('data-loading');
   $('language').value = language;
   offerReasons();
   draw();
