@@ -192,7 +192,8 @@ function drawAccess() {
   if (turned) isLocked ? $('token').focus() : ready();
   $('leave').hidden = isLocked || !link.hasToken;
   say($('who'), link.role ? [link.user, t(`role.${link.role}`)].filter(Boolean).join(' · ') : '');
-  say($('access-note'), isLocked && link.rejected ? t('tokenWrong') : '');
+  if (!isLocked) work.lost = '';
+  say($('access-note'), isLocked && link.rejected ? t('tokenWrong') : work.lost);
 }
 
 function drawAbout() {
@@ -252,7 +253,7 @@ $('access-form').addEventListener('submit', (event) => {
   work.scan(field.value.trim());
   field.value = '';
 });
-$('leave').addEventListener('click', () => link.leave());
+$('leave').addEventListener('click', () => work.inTurn(() => work.depart()));
 // Other windows of this browser share the storage.
 addEventListener('storage', ({ key }) => {
   outbox.share(key);
