@@ -202,6 +202,15 @@ test('what is there comes before what is out of stock, whatever comes first here
   assert.deepEqual(found('sku-100', 2), ['SKU-100'], 'the SKU itself');
 });
 
+test('what is searched is made while the items come', (context) => {
+  const items = Array.from({ length: 100 }, (_, at) => ({ sku: `S${at}`, name: `Ding ${at}` }));
+  const search = new Search();
+  search.learn(items);
+  const made = context.mock.method(String.prototype, 'normalize');
+  assert.equal(search.find('ding 99', items, 20).length, 1);
+  assert.equal(made.mock.callCount(), 2, 'that of the query');
+});
+
 test('100,000 items are searched in a moment', () => {
   const items = Array.from({ length: 100_000 }, (_, at) => ({ sku: `S${at}`, name: `Thing number ${at} of the shop` }));
   const search = new Search();

@@ -58,6 +58,7 @@ const link = new Link({
     else if (message.event === 'sync') takeSync(message.sync);
     else if (message.event === 'stock') {
       if (stock.take(message)) drawLow();
+      found.learn(message.items);
       cache.save(stock, message.items);
       drawWork();
     }
@@ -264,10 +265,12 @@ addEventListener('pagehide', () => cache.saveNow(stock, true));
 
 /** What earlier visits have left, until the gateway answers. */
 async function recall() {
-  const old = await cache.recall();
-  if (old) stock.recall(old);
-  draw();
-  drawLow();
+  await cache.recall((old) => {
+    stock.recall(old);
+    found.learn(old.items);
+    draw();
+    drawLow();
+  });
   await barcodes.recall();
 }
 
