@@ -118,10 +118,11 @@ export class Orders {
     this.#keepAside();
   }
 
-  /** Takes over what another window of this browser has done, and what the field for the order says. */
+  /** Takes over what another window of this browser has done, and what the field for the order says. What wants a reason is to be seen. */
   settle() {
     if (this.#text !== undefined && this.#text !== kept(KEY)) this.#read();
     this.#name();
+    this.#next = this.#draft.unexplained[0]?.sku ?? '';
   }
 
   /** Another window of this browser has stored something. */
