@@ -18,7 +18,7 @@ macro_rules! files {
 }
 
 /// The first file is served at `/`, the second one at `/scanner`, the others at `/page/`.
-static FILES: [PageFile; 43] = files! {
+static FILES: [PageFile; 42] = files! {
     "index.html" HTML,
     "scanner.html" HTML,
     "style.css" STYLE,
@@ -30,13 +30,12 @@ static FILES: [PageFile; 43] = files! {
     "app.js" SCRIPT,
     "barcode.js" SCRIPT,
     "barcodes.js" SCRIPT,
+    "browser.js" SCRIPT,
     "code128.js" SCRIPT,
     "codes.js" SCRIPT,
     "database.js" SCRIPT,
-    "dom.js" SCRIPT,
     "feedback.js" SCRIPT,
     "item.js" SCRIPT,
-    "kept.js" SCRIPT,
     "link.js" SCRIPT,
     "lookup.js" SCRIPT,
     "operations.js" SCRIPT,
@@ -214,7 +213,7 @@ mod tests {
         for text in ["'http://elsewhere/x'", "url(//cdn.test/a)", "wss://h", "'//' + host"] {
             assert!(names_a_host(text), "{text}");
         }
-        let own = "// a comment\n<svg xmlns=\"http://www.w3.org/2000/svg\"> './dom.js'";
+        let own = "// a comment\n<svg xmlns=\"http://www.w3.org/2000/svg\"> './browser.js'";
         assert!(!names_a_host(own));
     }
 }

@@ -159,3 +159,31 @@ fn whatever_the_button_says_its_height_is_the_same() {
         }
     });
 }
+
+#[test]
+fn the_sentence_of_the_link_is_never_cut() {
+    let gateway = Gateway::start();
+    let page = Page::open(&gateway);
+    let cut = "
+        const texts = await (await fetch(`page/${arguments[0]}.json`)).json();
+        const formOf = (text) => text.many ?? text.other ?? text;
+        const write = (key, values) => formOf(texts[key]).replace(/\\{(\\w+)\\}/g, (_, name) => values[name]);
+        const [time, count] = [`12\\u00a0${texts['unit.min']}`, '1,234'];
+        const reasons = Object.keys(texts).filter((key) => key.startsWith('reason.'));
+        const sentences = [
+            ...['locked', 'foreign', 'noSaving', 'disabled', 'online', 'connecting'].map((key) => write(key, {})),
+            ...reasons.map((key) => `${write('offline', { time, why: texts[key] })} ${write('offlinePending', { count })}`),
+            ...['lostKept', 'lostNote'].map((key) => `${write('lost', { time })} ${write(key, { count: '12' })}`),
+        ];
+        const element = document.getElementById('sentence');
+        return sentences.filter((sentence) => {
+            element.textContent = sentence;
+            return element.scrollHeight > element.clientHeight + 1;
+        })";
+    on_screens(&page, |screen| {
+        for language in ["en", "de", "zh", "fr", "es", "pl"] {
+            let found = page.promise(cut, &[json!(language)]);
+            assert_eq!(found, json!([]), "{language} on {screen}");
+        }
+    });
+}

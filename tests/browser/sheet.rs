@@ -65,6 +65,8 @@ fn the_sheet_names_its_commands_in_each_language() {
         page.until_text("#commands", &format!("{words} · STOCKGATE MODE IN"));
         page.until_text("#sections", suffix);
         page.until_text("#https", "https");
+        page.until_text("#setups", "Honeywell · ");
+        page.until_text("#setups", " · ~VSUFCR.");
         page.photograph(&format!("sheet-{language}"));
         let untold = "return [...document.querySelectorAll('[data-text], [data-line]')].filter(({ textContent }) => !textContent).length";
         assert_eq!(page.script(untold, &[]), json!(0), "{language}");

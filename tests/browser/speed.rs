@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::driver::{Browser, target};
 use super::page::Page;
 use crate::support::bodies::many;
+use crate::support::catalogue::{list, named};
 use crate::support::gateway::Gateway;
 use crate::support::patience::until;
 use crate::support::terminal::Terminal;
@@ -117,4 +118,69 @@ fn a_scan_is_shown_while_the_stock_moves() {
         format!("scan to figure at 300 changes in {took:.1?}: {times:.0?} ms, long tasks {tasks}");
     eprintln!("{text}");
     std::fs::write(target().join("page-speed.txt"), text).unwrap();
+}
+
+const LISTINGS: usize = 100_000;
+/// How many items and pages of barcodes the browser has stored.
+const STORED: &str = "
+    if (!(await indexedDB.databases()).length) return [0, 0];
+    const done = (asked) => new Promise((resolve, reject) => Object.assign(asked, { onsuccess: () => resolve(asked.result), onerror: reject }));
+    const database = await done(indexedDB.open('stockgate'));
+    const counts = await Promise.all(['stock', 'barcodes'].map((store) => done(database.transaction(store).objectStore(store).count())));
+    database.close();
+    return counts";
+/// How long the page is busy with a search, and how many items it shows then.
+const SEARCH: &str = "
+    const field = document.getElementById('code');
+    const type = (text) => { field.value = text; field.dispatchEvent(new Event('input', { bubbles: true })); };
+    const from = performance.now();
+    type(arguments[0]);
+    const took = performance.now() - from;
+    const found = document.querySelectorAll('#found li').length;
+    type('');
+    return [Math.round(took), found]";
+
+#[test]
+#[ignore = "lists 100,000 items, which takes a minute: cargo test --features real-parts --test browser -- --ignored --nocapture listings"]
+fn a_hundred_thousand_listings_are_kept_opened_and_searched() {
+    let mut gateway = Gateway::start();
+    let colours = ["red", "white", "grün", "blue", "cream", "black", "rosé", "silver"];
+    let things = ["lamp", "lantern", "heart holder", "Tür stop", "cake stand", "bag"];
+    let listing = |n: usize| {
+        let name = format!("{} hanging {} no {n}", colours[n % 8], things[n / 8 % 6]);
+        named(&format!("SKU-{n:06}"), &name, &[&format!("{}", 4_000_000_000_000_usize + n)])
+    };
+    list(&mut gateway, (0..LISTINGS).map(listing).collect());
+    let page = Page::of(Browser::start(), "about:blank");
+    page.command("Page.addScriptToEvaluateOnNewDocument", &json!({"source": OBSERVE}));
+    let began = Instant::now();
+    page.go(&gateway.url());
+    page.until_connected();
+    until("all of it is stored", || {
+        let stored = page.promise(STORED, &[]);
+        stored[0] == json!(LISTINGS) && stored[1].as_u64() >= Some(100)
+    });
+    let tasks = |page: &Page| page.script("return window.longTasks.splice(0)", &[]);
+    eprintln!("stored after {:.1?}, long tasks {}", began.elapsed(), tasks(&page));
+    let search = |text: &str| {
+        let took = page.script(SEARCH, &[json!(text)]);
+        eprintln!("{text:?}: {} ms, {} items", took[0], took[1]);
+        took[1].as_u64().unwrap()
+    };
+    for (text, found) in
+        [("lantern", 20), ("gru lamp", 20), ("no 77777", 1), ("000077777", 1), ("zzzz", 0)]
+    {
+        assert_eq!(search(text), found, "{text}");
+    }
+
+    gateway.kill9();
+    page.go(&gateway.url());
+    until("the stock of before is shown", || page.is_shown("#low li"));
+    eprintln!("without the gateway, first stock: {}", page.script("return window.firstStock", &[]));
+    until("all of it is opened", || search("no 99999") == 1);
+    eprintln!("long tasks {}", tasks(&page));
+    let took = page.promise(SCAN, &[json!("SKU-077777")]).as_f64().unwrap();
+    eprintln!("scan to figure {took:.0} ms");
+    page.scan("4000000077777");
+    page.until_item("SKU-077777");
 }

@@ -6,24 +6,23 @@ use crate::support::http::Answer;
 const TOKEN: &str =
     "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret-0123456789\"\n";
 const BYTES_MAX: usize = 200_000;
-const NAMES: [&str; 41] = [
+const NAMES: [&str; 40] = [
     "action.js",
     "amount.js",
     "app.js",
     "barcode.js",
     "barcodes.js",
+    "browser.js",
     "code128.js",
     "codes.js",
     "database.js",
     "de.json",
-    "dom.js",
     "en.json",
     "es.json",
     "feedback.js",
     "fr.json",
     "icon.svg",
     "item.js",
-    "kept.js",
     "link.js",
     "lookup.js",
     "manifest.json",

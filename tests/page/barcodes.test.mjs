@@ -104,6 +104,26 @@ test('a hundred thousand barcodes are kept and found', async () => {
   assert.deepEqual(again.containing('99-99', 3), ['S99', 'S990', 'S991']);
 });
 
+test('the barcodes of a large catalogue are taken page by page', async (context) => {
+  const page = (number) => ({ catalogue: 7, items: Array.from({ length: 1_000 }, (_, at) => item(`C${number}-${at}`)), next: number < 29 ? `${number}` : null });
+  let [number, taken, most] = [0, 0, 0];
+  const { set } = Map.prototype;
+  context.mock.method(Map.prototype, 'set', function (...pair) {
+    taken += 1;
+    most = Math.max(most, taken);
+    return set.apply(this, pair);
+  });
+  // Each answer of the gateway is a task of its own.
+  const read = () => new Promise((resolve) => setTimeout(() => { taken = 0; resolve(page(number)); number += 1; }));
+  const barcodes = new Barcodes({ put: async () => 0, clear: none }, read);
+  const following = barcodes.follow('e', 7);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(barcodes.count, 0, 'none counts before all are here');
+  await following;
+  assert.equal(barcodes.count, 30_000);
+  assert.ok(most < 2_000, `${most} in one task`);
+});
+
 test('goods whose measure varies have no quantity by their number alone', async () => {
   const code = '94006381333934';
   const barcodes = new Barcodes(new Memory(), gateway([{ items: [item(code)] }]).read);

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Database } from '../../src/terminal/page/database.js';
+import { Cache, Database } from '../../src/terminal/page/database.js';
+import { Stock } from '../../src/terminal/page/stock.js';
 
 /** As much of IndexedDB as is used, which opens when it is told to. */
 function browser() {
@@ -44,4 +45,20 @@ test('without a database nothing is stored, and nothing fails', async () => {
   fails();
   assert.equal(await database.put('facts', [['barcodes', 'tag']]), undefined);
   assert.equal(await database.read('facts', 'barcodes'), undefined);
+});
+
+test('the kept stock is given in parts, until the gateway answers', async () => {
+  const parts = [['A', 'B'], ['C', 'D'], ['E']].map((skus) => skus.map((sku) => ({ sku, available: 1 })));
+  const database = {
+    read: async () => ({ epoch: 'e', at: 7 }),
+    async each(store, count, take) { for (const part of parts) { take(part); await null; } },
+  };
+  const stock = new Stock(0);
+  const seen = [];
+  await new Cache(database).recall((old) => {
+    stock.recall(old);
+    seen.push(stock.items.size);
+    if (seen.length === 2) stock.meet('e', 7);
+  });
+  assert.deepEqual([seen, stock.items.size, stock.isOld, stock.asOf], [[2, 4, 0], 0, false, 7], 'then its stock counts');
 });

@@ -30,8 +30,9 @@ function terminal({ isSlow = true } = {}) {
   const $ = openDocument();
   const [heard, asked] = [[], []];
   const nothing = () => {};
+  let departures = 0;
   const feedback = { acknowledge: nothing, bad: () => heard.push('bad'), found: () => heard.push('found') };
-  const link = { state: 'lost', role: 'operator', user: 'Anna', hasToken: true, needsToken: false, ask: async () => ({ lost: true }), leave: nothing, unlock: nothing };
+  const link = { state: 'lost', role: 'operator', user: 'Anna', hasToken: true, needsToken: false, ask: async () => ({ lost: true }), leave: () => { departures += 1; }, unlock: nothing };
   const texts = new Map();
   const storage = { keys: () => [...texts.keys()], get: (key) => texts.get(key) ?? null, put: (key, text) => (text === null ? texts.delete(key) : texts.set(key, text)) };
   const outbox = new Outbox(link, nothing, storage);
@@ -55,7 +56,7 @@ function terminal({ isSlow = true } = {}) {
   const type = (text) => { for (const key of text) work.typed(key); };
   const picked = () => outbox.waiting.map(({ body }) => body.lines?.map(({ sku, quantity }) => `${quantity} ${sku}`).join() ?? `${body.quantity ?? body.counted} ${body.sku}`).reverse();
   operations.draw({});
-  return { $, work, outbox, operations, heard, asked, answer, answerAll, type, picked };
+  return { $, work, outbox, operations, heard, asked, answer, answerAll, type, picked, left: () => departures };
 }
 
 test('what is entered before a lookup is over is booked in its order, and undone in its order', async () => {
@@ -140,6 +141,71 @@ test('what waits for a lookup is given up with Escape, and with the terminal, wh
   work.leave();
   await answerAll();
   assert.deepEqual([picked(), heard.includes('bad')], [[], true]);
+});
+
+test('typing goes on where it was, whatever had to wait between', async () => {
+  const { $, work, outbox, answerAll, type } = terminal();
+  work.scan('A-1');
+  type('12');
+  work.shortcut('F4');
+  type('34');
+  assert.equal(document.activeElement, $('sink'), 'a key reaches no field meanwhile');
+  work.enter();
+  await answerAll();
+  assert.deepEqual(outbox.waiting.map(({ op, body }) => `${op} ${body.quantity} ${body.sku}`), ['restock 1234 A-1']);
+
+  work.scan('A-2');
+  type('LAMP');
+  work.shortcut('F2');
+  type('-4');
+  await answerAll();
+  assert.deepEqual([$('code').value, document.activeElement], ['LAMP-4', $('code')]);
+  work.scan('A-2');
+  type('12');
+  work.shortcut('F4');
+  $('order').focus();
+  await answerAll();
+  assert.equal(document.activeElement, $('order'), 'a person has moved on');
+});
+
+test('a quantity that is typed while an unknown code is looked up is not the one before, and stays', async () => {
+  const { $, work, asked, answer, type } = terminal();
+  work.setMode('restock');
+  work.scan('A-1');
+  await answer();
+  type('28');
+  work.scan('A-9');
+  type('55');
+  while (asked.length) await answer();
+  assert.deepEqual([$('quantity').value, $('sku').textContent], ['55', 'A-9']);
+});
+
+test('a terminal is locked after all that was entered before, and says what was not booked', async () => {
+  const it = terminal();
+  it.work.scan('A-1');
+  it.work.scan('STOCKGATE OK');
+  it.work.inTurn(() => it.work.depart());
+  it.work.scan('A-2');
+  it.work.scan('STOCKGATE OK');
+  assert.equal(it.left(), 0);
+  await it.answerAll();
+  assert.deepEqual([it.picked(), it.left(), it.work.lost], [['1 A-1'], 1, ''], 'what came after is of nobody');
+
+  for (const [why, enter, lost] of [
+    ['a quantity', ({ type }) => type('5'), '5 × A-3 not booked.'],
+    ['what waits for a lookup', ({ work }) => { work.scan('BARCODE-2'); work.enter(); }, '1 × BARCODE-2 not booked.'],
+    ['nothing', () => {}, ''],
+  ]) {
+    const other = terminal();
+    other.work.setMode('deduct');
+    other.work.scan('A-3');
+    await other.answer();
+    enter(other);
+    other.work.leave();
+    await other.answerAll();
+    assert.deepEqual([other.work.lost, other.$('result').textContent, other.picked()], [lost, lost, []], why);
+    assert.equal(other.heard.includes('bad'), lost !== '', why);
+  }
 });
 
 test('what cannot be looked up is not booked, and the button that was pressed for it says so', async () => {
@@ -246,17 +312,18 @@ test('the same is booked however slow the lookups are, and whichever ends first'
       () => { const code = codes[roll(4)]; return ['scan', code]; },
       () => ['scan', codes[roll(2)]],
       () => ['type', String(2 + roll(70))],
+      () => ['digits', String(2 + roll(70))],
       () => ['enter'],
       () => ['scan', ['STOCKGATE OK', 'STOCKGATE UNDO', `STOCKGATE QTY ${1 + roll(9)}`, 'STOCKGATE CLEAR'][roll(4)]],
       () => ['shortcut', ['F2', 'F4', 'F8', 'F9'][roll(4)]],
-    ][roll(6)]());
+    ][roll(7)]());
     const run = async (isSlow) => {
       visit();
       const it = terminal({ isSlow });
       it.work.setMode('deduct');
       for (const [what, ...how] of acts) {
-        if (what === 'type') it.type(...how);
-        it.work[what === 'type' ? 'enter' : what](...how);
+        if (what === 'type' || what === 'digits') it.type(...how);
+        if (what !== 'digits') it.work[what === 'type' ? 'enter' : what](...how);
         if (isSlow && it.asked.length && roll(3) === 0) await it.answer(it.asked[roll(it.asked.length)].code);
         await settle();
       }

@@ -26,3 +26,26 @@ test('a booking hides no failure that nobody has acknowledged', (context) => {
   context.mock.timers.tick(2_000);
   assert.equal(alarm(), '');
 });
+
+test('the sound device is opened once the browser knows the devices', async (context) => {
+  const seen = [];
+  let know;
+  globalThis.AudioContext = class { constructor() { seen.push('opened'); } };
+  globalThis.requestIdleCallback = (act) => act();
+  Object.defineProperty(navigator, 'mediaDevices', { configurable: true, value: { enumerateDevices: () => new Promise((resolve, reject) => { know = reject; }) } });
+  context.after(() => {
+    for (const name of ['AudioContext', 'requestIdleCallback']) delete globalThis[name];
+    delete navigator.mediaDevices;
+  });
+  openDocument();
+  new Feedback();
+  await Promise.resolve();
+  assert.deepEqual(seen, [], 'to open it before holds the page up');
+  know(new Error('planted'));
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(seen, ['opened'], 'or does not tell');
+  delete navigator.mediaDevices;
+  new Feedback();
+  await Promise.resolve();
+  assert.equal(seen.length, 2, 'plain http knows no devices');
+});

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { added, amountOf, isAmount, isSurprising, stepped, times } from '../../src/terminal/page/amount.js';
-import { code128 } from '../../src/terminal/page/code128.js';
+import { FNC3, code128 } from '../../src/terminal/page/code128.js';
 import { commandOf, isGtin, isSound } from '../../src/terminal/page/codes.js';
 import { OrderDraft } from '../../src/terminal/page/order.js';
 import { Search } from '../../src/terminal/page/search.js';
@@ -202,6 +202,15 @@ test('what is there comes before what is out of stock, whatever comes first here
   assert.deepEqual(found('sku-100', 2), ['SKU-100'], 'the SKU itself');
 });
 
+test('what is searched is made while the items come', (context) => {
+  const items = Array.from({ length: 100 }, (_, at) => ({ sku: `S${at}`, name: `Ding ${at}` }));
+  const search = new Search();
+  search.learn(items);
+  const made = context.mock.method(String.prototype, 'normalize');
+  assert.equal(search.find('ding 99', items, 20).length, 1);
+  assert.equal(made.mock.callCount(), 2, 'that of the query');
+});
+
 test('100,000 items are searched in a moment', () => {
   const items = Array.from({ length: 100_000 }, (_, at) => ({ sku: `S${at}`, name: `Thing number ${at} of the shop` }));
   const search = new Search();
@@ -228,4 +237,22 @@ test('a separator is printed as FNC1', () => {
   assert.deepEqual([symbols[1], symbols[7]], ['411131', '411131']);
   // 104 + 102·1 + 17·2 + 16·3 + 44·4 + 47·5 + 52·6 + 102·7 + 18·8 + 17·9 = 2022, and 2022 mod 103 = 65.
   assert.equal(symbols[10], '121124');
+});
+
+/** The values of the symbols before the stop, by the widths of a Code 128. */
+function valuesOf(text) {
+  const known = new Map(Array.from({ length: 95 }, (_, value) => [code128(String.fromCharCode(32 + value)).slice(6, 12), value]));
+  for (const [widths, value] of [['114311', 96], ['411131', 102], ['211412', 103], ['211214', 104]]) known.set(widths, value);
+  return code128(text).slice(0, -7).match(/.{6}/g).map((widths) => known.get(widths));
+}
+
+test('a code for the scanner itself has FNC3, and control characters are of code set A', () => {
+  const bs = (text) => Array.from(text, (each) => each.charCodeAt(0) - 32);
+  // 104 + 94·1 + 54·2 + 51·3 + 53·4 + 38·5 + 35·6 + 50·7 + 14·8 + 96·9 = 2397, and 2397 mod 103 = 28.
+  assert.deepEqual(valuesOf(`~VSUFCR.${FNC3}`), [104, ...bs('~VSUFCR.'), 96, 28]);
+  // 104 + 96·1 + 25·2 + 18·3 = 304, and 304 mod 103 = 98.
+  assert.deepEqual(valuesOf(`${FNC3}92`).slice(0, -1), [104, 96, 25, 18]);
+  // 103 + 96·1 + 4·2 + 48·3 + 77·4 = 659, and 659 mod 103 = 41.
+  assert.deepEqual(valuesOf(`${FNC3}$P\r`), [103, 96, 4, 48, 77, 41]);
+  assert.throws(() => code128('a\r'), 'no set has both');
 });

@@ -207,6 +207,16 @@ test('the line that was picked last is in view', async () => {
   assert.equal(document.seen, undefined, 'a person may look at others');
 });
 
+test('the line that wants a reason is in view', async () => {
+  const { $, scan, result } = terminal();
+  await scan('STOCKGATE LIST 1001 A-1*1 B-2*2 22423*1');
+  await scan('A-1');
+  await scan('22423');
+  delete document.seen;
+  await scan('STOCKGATE OK');
+  assert.deepEqual([result(), document.seen], ['Choose why an item is short.', $('lines').children[1]]);
+});
+
 test('a half-picked order is none of what is picked by itself, and the other way round', async () => {
   const items = new Map();
   globalThis.localStorage = { getItem: (key) => items.get(key) ?? null, setItem: (key, text) => items.set(key, text), removeItem: (key) => items.delete(key) };

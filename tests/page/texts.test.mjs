@@ -78,3 +78,18 @@ test('a language that cannot be loaded leaves the one that is spoken, and a page
   assert.equal(await fresh.setLanguage('pl'), true);
   assert.equal(fresh.language, 'pl');
 });
+
+test('what writes plurals, numbers and dates is made when it is first needed', async (context) => {
+  const made = [];
+  for (const kind of ['PluralRules', 'NumberFormat', 'DateTimeFormat']) {
+    const Real = Intl[kind];
+    context.mock.method(Intl, kind, function (...how) { made.push(kind); return new Real(...how); });
+  }
+  const fresh = await import('../../src/terminal/page/texts.js?lazy');
+  openDocument();
+  await fresh.setLanguage('de');
+  assert.deepEqual([fresh.number(0), fresh.number(999), made], ['0', '999', []], 'to make them takes long');
+  assert.deepEqual([fresh.number(1234), fresh.number(1.5), fresh.number(-3), made], ['1.234', '1,5', '-3', ['NumberFormat']]);
+  await fresh.setLanguage('en');
+  assert.deepEqual([fresh.number(1234), made.length], ['1,234', 2]);
+});

@@ -29,7 +29,7 @@ static FILES: [PageFile; 7] = [
     PageFile::new("hub.css", STYLE, built_in!("hub.css")),
     PageFile::new("barcode.js", SCRIPT, built_in!("barcode.js")),
     PageFile::new("code128.js", SCRIPT, built_in!("code128.js")),
-    PageFile::new("dom.js", SCRIPT, built_in!("dom.js")),
+    PageFile::new("browser.js", SCRIPT, built_in!("browser.js")),
 ];
 
 /// The goods that are shown: sold out at once, sold out now and then, and falling slowly.

@@ -14,7 +14,7 @@ static FILES: [PageFile; 11] = [
     PageFile::new("hub.css", STYLE, built_in!("hub.css")),
     PageFile::new("hub.js", SCRIPT, built_in!("hub.js")),
     PageFile::new("texts.js", SCRIPT, built_in!("texts.js")),
-    PageFile::new("kept.js", SCRIPT, built_in!("kept.js")),
+    PageFile::new("browser.js", SCRIPT, built_in!("browser.js")),
     PageFile::new("en.json", JSON, built_in!("hub.en.json")),
     PageFile::new("de.json", JSON, built_in!("hub.de.json")),
     PageFile::new("zh.json", JSON, built_in!("hub.zh.json")),

@@ -1,7 +1,7 @@
 /** What the button does: why it cannot, what it asks before, what it books, and how all that is said. */
 
 import { QUANTITY_MAX, isAmount, isSurprising } from './amount.js';
-import { $, say, setEnabled } from './dom.js';
+import { $, say, setEnabled } from './browser.js';
 import { isId } from './lookup.js';
 import { withPart, withTotal } from './order.js';
 import { t } from './texts.js';

@@ -1,11 +1,10 @@
 /** The terminal page: connects the parts, and says when each is drawn. */
 
 import { Barcodes } from './barcodes.js';
+import { $, joined, keep, kept, keptKeys, say } from './browser.js';
 import { Cache, Database } from './database.js';
-import { $, joined, say } from './dom.js';
 import { Feedback } from './feedback.js';
 import { rowOf } from './item.js';
-import { keep, kept, keptKeys } from './kept.js';
 import { backoff, Link } from './link.js';
 import { Lookup } from './lookup.js';
 import { Operations } from './operations.js';
@@ -18,8 +17,8 @@ import { offerSettings } from './settings.js';
 import { listen, ready, rest } from './sink.js';
 import { Stock } from './stock.js';
 import { hasText, keptLanguage, language, pickLanguage, setLanguage, t, wanted } from './texts.js';
-import { Work } from './work.js';
 import { linkSentence, takeReasons } from './words.js';
+import { Work } from './work.js';
 
 const THRESHOLD_KEY = 'stockgate.threshold';
 const THRESHOLD = 10;
@@ -59,6 +58,7 @@ const link = new Link({
     else if (message.event === 'sync') takeSync(message.sync);
     else if (message.event === 'stock') {
       if (stock.take(message)) drawLow();
+      found.learn(message.items);
       cache.save(stock, message.items);
       drawWork();
     }
@@ -165,7 +165,7 @@ const draw = joined(() => {
   reservations.draw();
   drawAbout();
 });
-const drawWork = joined(() => { if (hasText('ready')) work.draw(); });
+const drawWork = joined(() => work.draw());
 const drawLow = joined(listLow, LOW_MS);
 
 function drawLink() {
@@ -193,7 +193,8 @@ function drawAccess() {
   if (turned) isLocked ? $('token').focus() : ready();
   $('leave').hidden = isLocked || !link.hasToken;
   say($('who'), link.role ? [link.user, t(`role.${link.role}`)].filter(Boolean).join(' · ') : '');
-  say($('access-note'), isLocked && link.rejected ? t('tokenWrong') : '');
+  if (!isLocked) work.lost = '';
+  say($('access-note'), isLocked && link.rejected ? t('tokenWrong') : work.lost);
 }
 
 function drawAbout() {
@@ -223,6 +224,7 @@ function listLow() {
 
 async function choose(chosen) {
   const isSet = await setLanguage(chosen);
+  document.body.removeAttribute('data-loading');
   $('language').value = language;
   offerReasons();
   draw();
@@ -252,7 +254,7 @@ $('access-form').addEventListener('submit', (event) => {
   work.scan(field.value.trim());
   field.value = '';
 });
-$('leave').addEventListener('click', () => link.leave());
+$('leave').addEventListener('click', () => work.inTurn(() => work.depart()));
 // Other windows of this browser share the storage.
 addEventListener('storage', ({ key }) => {
   outbox.share(key);
@@ -263,10 +265,12 @@ addEventListener('pagehide', () => cache.saveNow(stock, true));
 
 /** What earlier visits have left, until the gateway answers. */
 async function recall() {
-  const old = await cache.recall();
-  if (old) stock.recall(old);
-  draw();
-  drawLow();
+  await cache.recall((old) => {
+    stock.recall(old);
+    found.learn(old.items);
+    draw();
+    drawLow();
+  });
   await barcodes.recall();
 }
 

@@ -15,7 +15,7 @@ const TRIES = 6;
 export class Barcodes {
   #database;
   #read;
-  /** Code → `[sku, content]`. */
+  /** Code → `[code, sku, content]`. */
   #listed = new Map();
   /** Code → `{sku, quantity}`. */
   #learned = new Map();
@@ -38,7 +38,7 @@ export class Barcodes {
     const tag = await this.#database.read('facts', 'barcodes');
     if (!tag || this.#tag) return;
     // Newer ones may be read from the gateway meanwhile.
-    await this.#database.each('barcodes', 1, ([page]) => this.#tag || this.#take(page));
+    await this.#database.each('barcodes', 1, ([page]) => this.#tag || take(page, this.#listed));
     this.#tag ||= tag;
   }
 
@@ -57,14 +57,14 @@ export class Barcodes {
     // The measure of these goods varies.
     if (/^9.{13}$/.test(read?.gtin)) return null;
     const names = [...read ? spellings(read.gtin) : [], code];
-    const [sku, content = 1] = names.map((name) => this.#listed.get(name)).find(Boolean) ?? names.filter(isSku).slice(0, 1);
+    const [, sku, content = 1] = names.map((name) => this.#listed.get(name)).find(Boolean) ?? [, names.find(isSku)];
     return sku === undefined ? null : { sku, quantity: times(content, read?.count ?? 1), trace: read && traceOf(read) };
   }
 
   /** SKUs with a barcode that contains these characters. */
   containing(text, most) {
     const skus = new Set();
-    for (const [code, [sku]] of this.#listed) if (skus.size < most && code.includes(text)) skus.add(sku);
+    for (const [code, sku] of this.#listed.values()) if (skus.size < most && code.includes(text)) skus.add(sku);
     return [...skus];
   }
 
@@ -83,12 +83,12 @@ export class Barcodes {
     const tag = `${epoch} ${catalogue}`;
     if (catalogue === undefined || tag === this.#tag || this.#isReading) return;
     this.#isReading = true;
-    const pages = await this.#readPages(catalogue);
+    const listed = new Map();
+    const pages = await this.#readPages(catalogue, listed);
     this.#isReading = false;
     if (!pages) return;
-    this.#listed.clear();
+    this.#listed = listed;
     this.#learned.clear();
-    pages.forEach((page) => this.#take(page));
     this.#tag = tag;
     await this.#database.put('facts', [['barcodes', null]]);
     for (const store of ['learned', 'barcodes']) await this.#database.clear(store);
@@ -99,13 +99,17 @@ export class Barcodes {
     await this.#database.put('facts', [['barcodes', tag]]);
   }
 
-  /** `null` if the catalogue changes meanwhile, or the gateway does not answer; the next status begins again. */
-  async #readPages(catalogue) {
+  /**
+   * Puts them into `listed`, page by page, so that the page stays quick. `null` if the catalogue changes meanwhile, or the
+   * gateway does not answer; the next status begins again.
+   */
+  async #readPages(catalogue, listed) {
     const pages = [];
     for (let after = ''; after !== null && pages.length * PAGE < BARCODES_MAX;) {
       const page = await this.#readPage(`api/barcodes?limit=${PAGE}&after=${encodeURIComponent(after)}`);
       if (page?.catalogue !== catalogue) return null;
       pages.push(page.items.map(({ code, sku, content }) => [code, sku, content]));
+      take(pages.at(-1), listed);
       after = page.next;
     }
     return pages;
@@ -119,6 +123,6 @@ export class Barcodes {
     }
     return null;
   }
-
-  #take(page) { for (const [code, sku, content] of page) this.#listed.set(code, [sku, content]); }
 }
+
+function take(page, listed) { for (const entry of page) listed.set(entry[0], entry); }

@@ -85,14 +85,12 @@ export class Cache {
 
   constructor(database) { this.#database = database; }
 
-  /** Resolves to the kept stock, `{items, at}`, or to `null`. */
-  async recall() {
+  /** Gives the kept stock to `take({items, at})`, so many items at a time. */
+  async recall(take) {
     const about = await this.#database.read('facts', 'stock');
-    if (!about) return null;
+    if (!about) return;
     this.#epoch = about.epoch;
-    const items = [];
-    await this.#database.each('stock', STEP, (values) => items.push(...values));
-    return { items, at: about.at };
+    await this.#database.each('stock', STEP, (items) => take({ items, at: about.at }));
   }
 
   /** Notes that these items of a stock have changed, and saves them a while later. */

@@ -1,6 +1,6 @@
 /** What the operator hears, feels and sees from the corner of an eye. A failure stays until it is acknowledged. */
 
-import { keep, kept } from './kept.js';
+import { keep, kept } from './browser.js';
 
 const VOLUME_KEY = 'stockgate.volume';
 const MUTED_KEY = 'stockgate.muted';
@@ -28,8 +28,11 @@ export class Feedback {
     const volume = Number(kept(VOLUME_KEY, VOLUME));
     this.volume = volume >= 0 && volume <= 1 ? volume : VOLUME;
     this.muted = kept(MUTED_KEY) === 'yes';
-    // To open the sound device takes longer than a scan may.
-    (globalThis.requestIdleCallback ?? setTimeout)(() => this.#open());
+    // To open the sound device takes longer than a scan may, but not once the browser knows the devices.
+    (globalThis.requestIdleCallback ?? setTimeout)(async () => {
+      await navigator.mediaDevices?.enumerateDevices().catch(() => {});
+      this.#open();
+    });
     for (const kind of ['keydown', 'pointerdown']) document.addEventListener(kind, () => this.acknowledge(), true);
   }
 

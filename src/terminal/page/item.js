@@ -1,6 +1,6 @@
 /** Draws the item in front of the operator. */
 
-import { $, make, say } from './dom.js';
+import { $, make, say } from './browser.js';
 import { number, t, time } from './texts.js';
 
 /** How an item is marked by its stock. */

@@ -3,7 +3,7 @@
  * and has a state: `connecting`, `ready`, `lost`, or `locked` while a token is needed.
  */
 
-import { keep, kept } from './kept.js';
+import { keep, kept } from './browser.js';
 
 /** Waits between attempts grow between these. */
 const FIRST_MS = 500;

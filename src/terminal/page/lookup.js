@@ -85,7 +85,7 @@ export class Turns {
   #isReleasing = false;
   #changed;
 
-  /** `changed(isHolding)` is called when something begins to wait, and when a lookup is over. */
+  /** `changed(isHolding)` is called when something begins to wait, before it is done, and when a lookup is over. */
   constructor(changed) { this.#changed = changed; }
 
   /** Whether something waits, and so has what is entered now. */
@@ -109,6 +109,7 @@ export class Turns {
     } finally {
       this.#looking -= 1;
       this.#isReleasing = true;
+      if (!this.#looking) this.#changed(false);
       while (!this.#looking && this.#held.length) this.#held.shift()();
       this.#isReleasing = false;
       this.#changed(this.isHolding);

@@ -1,6 +1,6 @@
 /** The last operations, each with its state and the actions that are still possible. */
 
-import { $, make, say, setEnabled } from './dom.js';
+import { $, make, say, setEnabled } from './browser.js';
 import { t } from './texts.js';
 import { figureOf, remarksOf, stateOf, stateText, subjectOf, verbOf } from './words.js';
 

@@ -1,8 +1,7 @@
 /** The panel of the order that is picked. The draft is kept until it is booked. */
 
+import { $, keep, kept, make, parsed, say } from './browser.js';
 import { listOf } from './codes.js';
-import { $, make, say } from './dom.js';
-import { keep, kept, parsed } from './kept.js';
 import { isId } from './lookup.js';
 import { OrderDraft } from './order.js';
 import { newId } from './outbox.js';
@@ -119,10 +118,11 @@ export class Orders {
     this.#keepAside();
   }
 
-  /** Takes over what another window of this browser has done, and what the field for the order says. */
+  /** Takes over what another window of this browser has done, and what the field for the order says. What wants a reason is to be seen. */
   settle() {
     if (this.#text !== undefined && this.#text !== kept(KEY)) this.#read();
     this.#name();
+    this.#next = this.#draft.unexplained[0]?.sku ?? '';
   }
 
   /** Another window of this browser has stored something. */

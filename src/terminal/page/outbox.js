@@ -11,7 +11,7 @@
  * done. Pure but for the storage and the link, which are given, and for the clock.
  */
 
-import { parsed } from './kept.js';
+import { parsed } from './browser.js';
 import { backoff } from './link.js';
 
 const WAITING = 'stockgate.request.';

@@ -1,7 +1,7 @@
 /** The quantity in its field, its number pad, and what becomes of one that nobody has booked. */
 
 import { added, amountOf } from './amount.js';
-import { $, say } from './dom.js';
+import { $, say } from './browser.js';
 import { withPart, withTotal } from './order.js';
 import { ready } from './sink.js';
 import { number } from './texts.js';
@@ -102,6 +102,7 @@ export function pressed(text, key) {
 export function offerPoint(decimals) {
   const point = $('point');
   point.hidden = !decimals;
+  if (!decimals) return;
   point.value = number(0.5)[1];
   say(point, point.value);
 }

@@ -1,6 +1,6 @@
 /** The open reservations of the gateway, whichever terminal made them: to ship them, in parts too, to extend or to cancel them. */
 
-import { $, make, say } from './dom.js';
+import { $, make, say } from './browser.js';
 import { duration, language, number, t } from './texts.js';
 
 const ROWS = 20;

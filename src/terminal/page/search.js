@@ -1,6 +1,6 @@
 /** Finds items by part of their name, SKU or barcode, and shows them below the field. */
 
-import { $ } from './dom.js';
+import { $ } from './browser.js';
 import { rowOf } from './item.js';
 
 const COMBINING = /\p{M}/gu;
@@ -39,6 +39,9 @@ export class Search {
     return found.map(({ item }) => item);
   }
 
+  /** Makes what is searched while the items come, as to make all of it takes long. */
+  learn(items) { for (const item of items) this.#textOf(item); }
+
   #textOf({ sku, name }) {
     const known = this.#texts.get(sku);
     if (known && known.name === name) return known.text;
@@ -71,6 +74,8 @@ export class Found {
     });
     $('found').addEventListener('keydown', (event) => this.#onArrow(event));
   }
+
+  learn(items) { this.#search.learn(items); }
 
   /** Returns whether there are items that the text finds, as far as is known here. */
   search(text) {

@@ -1,7 +1,6 @@
 /** The choices that belong to this terminal, and what its browser can do. */
 
-import { $, make } from './dom.js';
-import { keep, kept } from './kept.js';
+import { $, keep, kept, make } from './browser.js';
 import { LANGUAGES, keepLanguage } from './texts.js';
 
 const AT_ONCE_KEY = 'stockgate.atOnce';

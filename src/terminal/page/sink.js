@@ -4,7 +4,7 @@
  * text into fields only.
  */
 
-import { $ } from './dom.js';
+import { $ } from './browser.js';
 import { Scanner } from './scanner.js';
 
 const FIELDS = 'input:not([type=radio], [type=checkbox], [type=range]), select, textarea';
@@ -118,9 +118,33 @@ export function rest() {
   if ((!active || active === document.body) && getSelection().isCollapsed) $('sink').focus({ preventScroll: true });
 }
 
+/** The field that a person typed in before what is entered had to wait. */
+let typedIn = null;
+
 /** Gives the focus to the sink. */
 export function ready() {
+  typedIn = null;
   $('sink').focus({ preventScroll: true });
+}
+
+/** Types in a field, after what was typed in it if it has the focus. Typing goes on after it. */
+export function typeIn(field, text) {
+  const before = document.activeElement === field ? field.value : '';
+  field.focus({ preventScroll: field === $('quantity') });
+  field.value = before + text;
+  field.setSelectionRange(field.value.length, field.value.length);
+}
+
+/** While what is entered waits, no key reaches a field. Then typing goes on where it was. */
+export function hold(isHolding) {
+  const { activeElement: active } = document;
+  $('quantity').readOnly = isHolding;
+  if (isHolding) {
+    const field = [$('quantity'), $('code')].includes(active) ? active : typedIn;
+    ready();
+    typedIn = field;
+  } else if (typedIn && active === $('sink')) typeIn(typedIn, typedIn.value);
+  if (!isHolding) typedIn = null;
 }
 
 function kindOf(element) {

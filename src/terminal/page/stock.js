@@ -32,9 +32,9 @@ export class Stock {
     this.isOld = false;
   }
 
-  /** Shows the stock of an earlier visit until the gateway answers. */
+  /** Shows the stock of an earlier visit, which comes in parts, until the gateway answers. */
   recall({ items, at }) {
-    if (this.items.size || this.epoch) return;
+    if (this.epoch) return;
     for (const item of items) this.#put(item);
     this.isOld = true;
     this.asOf = at;

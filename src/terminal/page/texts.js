@@ -4,7 +4,7 @@
  * names it. docs/TERMINALS.md says how to add one.
  */
 
-import { keep, kept } from './kept.js';
+import { keep, kept } from './browser.js';
 
 /** The languages, each by its own name. */
 export const LANGUAGES = { en: 'English', de: 'Deutsch', zh: '中文', fr: 'Français', es: 'Español', pl: 'Polski' };
@@ -21,23 +21,29 @@ export let language = 'en';
 let texts = {};
 /** The language that was asked for last; it may still be loading, or not be there now. */
 export let wanted = '';
-let forms = new Intl.PluralRules('en');
-let figures = new Intl.NumberFormat('en', FRACTION);
-let clock = new Intl.DateTimeFormat('en', HOURS);
-let dayClock;
-let dates;
+/** What writes plurals, numbers and dates. To make one takes its time, so each is made when it is first needed. */
+let writers = {};
+const WRITERS = {
+  forms: () => new Intl.PluralRules(language),
+  figures: () => new Intl.NumberFormat(language, FRACTION),
+  clock: () => new Intl.DateTimeFormat(language, HOURS),
+  dayClock: () => new Intl.DateTimeFormat(language, { ...DAY, ...HOURS }),
+  // A day of the label is the same everywhere.
+  dates: () => new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' }),
+};
+const writer = (name) => writers[name] ??= WRITERS[name]();
 
 /** The text of a key. `count`, or else `n`, chooses the plural form; numbers, and what is a `date`, are written as the language does. */
 export function t(key, values = {}) {
   const entry = texts[key] ?? '';
-  const text = typeof entry === 'string' ? entry : entry[forms.select(values.count ?? values.n)] ?? entry.other;
+  const text = typeof entry === 'string' ? entry : entry[writer('forms').select(values.count ?? values.n)] ?? entry.other;
   return text.replace(/\{(\w+)\}/g, (_, name) => written(name, values[name] ?? ''));
 }
 
 function written(name, value) {
   if (typeof value === 'number') return number(value);
   const day = name === 'date' ? new Date(value) : NaN;
-  return day > 0 ? dates.format(day) : value;
+  return day > 0 ? writer('dates').format(day) : value;
 }
 
 export const hasText = (key) => key in texts;
@@ -68,12 +74,7 @@ export async function setLanguage(chosen) {
   if (!loaded) return false;
   texts = loaded;
   language = spoken;
-  forms = new Intl.PluralRules(language);
-  figures = new Intl.NumberFormat(language, FRACTION);
-  clock = new Intl.DateTimeFormat(language, HOURS);
-  dayClock = new Intl.DateTimeFormat(language, { ...DAY, ...HOURS });
-  // A day of the label is the same everywhere.
-  dates = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' });
+  writers = {};
   document.documentElement.lang = TAGS[language] ?? language;
   for (const element of document.querySelectorAll('[data-text]')) element.textContent = t(element.dataset.text);
   for (const element of document.querySelectorAll('[data-hint]')) element.placeholder = t(element.dataset.hint);
@@ -87,10 +88,12 @@ async function load(tag) {
   return answer?.ok ? answer.json().catch(() => null) : null;
 }
 
-export const number = (value) => figures.format(value);
+/** What has no separator is the same in each of the languages. */
+const isPlain = (value) => Number.isInteger(value) && value >= 0 && value < 1000;
+export const number = (value) => (isPlain(value) ? String(value) : writer('figures').format(value));
 const dayOf = (ms) => new Date(ms).toDateString();
 /** The time of day, with its day if that is another one. */
-export const time = (ms) => (dayOf(ms) === dayOf(Date.now()) ? clock : dayClock).format(ms);
+export const time = (ms) => writer(dayOf(ms) === dayOf(Date.now()) ? 'clock' : 'dayClock').format(ms);
 
 /** A time span as people say it: `40 s`, `12 min`, `5 h`, `3 d`. */
 export function duration(ms) {

@@ -1,7 +1,7 @@
 /** Operations in words. */
 
 import { totalOf } from './amount.js';
-import { keep, kept, parsed } from './kept.js';
+import { keep, kept, parsed } from './browser.js';
 import { duration, number, plainError, plainReason, t, time } from './texts.js';
 
 /** The progress of an operation: waiting, sent, local, done, confirmed or refused. */

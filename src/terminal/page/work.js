@@ -2,14 +2,13 @@
 
 import { Action, MODES, isSpent } from './action.js';
 import { amountOf, stepped } from './amount.js';
+import { $, keep, kept } from './browser.js';
 import { commandOf, isSound, modeOf } from './codes.js';
-import { $ } from './dom.js';
 import { drawItem } from './item.js';
-import { keep, kept } from './kept.js';
 import { Turns, isId } from './lookup.js';
 import { Quantity, offerPoint } from './quantity.js';
-import { ready } from './sink.js';
-import { t } from './texts.js';
+import { hold, ready, typeIn } from './sink.js';
+import { hasText, t } from './texts.js';
 import { waitingText } from './words.js';
 
 const MODE_KEY = 'stockgate.mode';
@@ -30,15 +29,12 @@ export class Work {
   #shown = null;
   /** How many lookups there were; an earlier one is not shown in place of a later one. */
   #lookups = 0;
-  #turns = new Turns((isHolding) => {
-    // What is typed now is of the next item.
-    $('quantity').readOnly = isHolding;
-    if (isHolding) ready();
-  });
+  #turns = new Turns(hold);
   /** The operation whose outcome is shown, or a text. */
   #last = null;
-  /** What says that scans were not booked, which no other key takes away. */
+  /** What says that something was not booked, which no other key takes away; and what whoever left had not booked. */
   #lost = '';
+  lost = '';
   #mode = 'deduct';
 
   constructor({ link, outbox, stock, lookup, feedback, order, found }) {
@@ -89,12 +85,8 @@ export class Work {
     if (this.#link.needsToken) return;
     if (this.#turns.isHolding) return this.inTurn(() => this.typed(text));
     const isExpected = this.#shown?.state === 'searching' || this.#shown && !isSpent(this.#mode);
-    const field = isExpected && /^[\d.,]+$/.test(text) ? $('quantity') : $('code');
-    const before = document.activeElement === field ? field.value : '';
-    field.focus({ preventScroll: field === $('quantity') });
-    field.value = before + text;
-    // Typing continues after it.
-    field.setSelectionRange(field.value.length, field.value.length);
+    const field = document.activeElement === $('code') || !isExpected || /[^\d.,]/.test(text) ? $('code') : $('quantity');
+    typeIn(field, text);
     if (field === $('code')) this.#found.search(field.value);
     else this.#quantity.enter(this.#shown, true);
     this.#changed();
@@ -114,8 +106,7 @@ export class Work {
 
   /** A printed command. */
   #obey({ name, rest }) {
-    const amount = amountOf(rest);
-    const mode = modeOf(rest);
+    const [amount, mode] = [amountOf(rest), modeOf(rest)];
     let isHeard = false;
     if (!['ok', 'clear'].includes(name)) this.settle(false);
     if (name === 'ok') this.#confirm();
@@ -142,9 +133,15 @@ export class Work {
   /** Another person takes over: the badge of one who is signed in is a secret too, and is never shown. */
   #hand(token) {
     if (!this.#link.hasToken) return this.#fail({ code: '', sku: 'TOKEN', state: 'misread' });
+    this.depart();
+    return this.#link.unlock(token, $('keep').checked);
+  }
+
+  /** A person leaves; what was entered later is nobody's. */
+  depart() {
+    if (this.#turns.drop()) this.#feedback.bad();
     this.leave();
     this.#link.leave();
-    return this.#link.unlock(token, $('keep').checked);
   }
 
   /** Puts an item in front. */
@@ -155,8 +152,7 @@ export class Work {
 
   /** Forgets the item and the quantity. */
   clear() {
-    this.#shown = null;
-    this.#last = null;
+    this.#shown = this.#last = null;
     this.#quantity.clear();
     $('code').value = '';
     this.#found.close();
@@ -166,11 +162,13 @@ export class Work {
 
   /** The same for a terminal that is left, and the order too. */
   leave() {
-    // What waits for a lookup is another person's soon.
-    if (this.#turns.drop()) this.#feedback.bad();
+    // What waits for a lookup would be another person's soon.
+    const waits = this.#turns.drop() && this.#shown ? { n: this.#quantity.amount || 1, sku: this.#shown.sku } : null;
+    if (this.#lose(this.#quantity.unbooked ?? waits)) this.lost = this.#lost;
     this.#order.leave();
     $('reservation').value = '';
     this.clear();
+    this.follow(this.lost);
   }
 
   // ---- Lookup ----
@@ -274,7 +272,7 @@ export class Work {
       this.#count(shown, isLost ? 'hand' : by);
     } else {
       quantity.counted = null;
-      if (isLost) quantity.set('');
+      if (isLost && quantity.entered !== shown) quantity.set('');
       this.#putUnknown(shown, by);
     }
     return this.draw();
@@ -430,6 +428,8 @@ export class Work {
   }
 
   draw() {
+    // Without words there is nothing to draw yet.
+    if (!hasText('ready')) return;
     const [item, quantity] = [this.#action.itemOf(this.#shown), this.#quantity];
     // An unknown item may have been created since.
     if (item && this.#shown.state === 'unknown') this.#shown.state = 'known';

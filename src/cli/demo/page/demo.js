@@ -1,7 +1,7 @@
 /** The demo's own page: the cable, goods with their barcodes, and the orders as they come in. */
 
 import { barcode } from './barcode.js';
-import { $, make, say, setEnabled } from './dom.js';
+import { $, make, say, setEnabled } from './browser.js';
 
 const REFRESH_MS = 400;
 const number = new Intl.NumberFormat('en');

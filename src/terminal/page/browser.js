@@ -1,4 +1,4 @@
-/** Helpers for the document. */
+/** What the page uses of the browser: the document, and what it keeps. */
 
 export const $ = (id) => document.getElementById(id);
 
@@ -32,4 +32,29 @@ export function joined(draw, pause = 0) {
 /** Disables a button in a way that keeps its focus and its place in the tab order. */
 export function setEnabled(button, enabled) {
   button.setAttribute('aria-disabled', String(!enabled));
+}
+
+// ---- What this terminal keeps between visits. Local storage can be off or full; the page then works without it. ----
+
+export function kept(key, otherwise = null) {
+  try { return localStorage.getItem(key) ?? otherwise; } catch { return otherwise; }
+}
+
+/** Returns whether it was kept; `null` removes it. */
+export function keep(key, value) {
+  try {
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function keptKeys() {
+  try { return Object.keys(localStorage); } catch { return []; }
+}
+
+export function parsed(text) {
+  try { return JSON.parse(text); } catch { return null; }
 }
