@@ -32,7 +32,7 @@ export class Work {
   #turns = new Turns(hold);
   /** The operation whose outcome is shown, or a text. */
   #last = null;
-  /** What says that something was not booked, which no other key takes away; and what whoever left had not booked. */
+  /** What says that something was not booked, which no other key takes away; and what the person before had not booked. */
   #lost = '';
   lost = '';
   #mode = 'deduct';
@@ -137,7 +137,7 @@ export class Work {
     return this.#link.unlock(token, $('keep').checked);
   }
 
-  /** A person leaves; what was entered later is nobody's. */
+  /** A person leaves; what was entered later is not booked. */
   depart() {
     if (this.#turns.drop()) this.#feedback.bad();
     this.leave();
