@@ -347,7 +347,7 @@ pub const HUB_GATEWAYS_MAX: usize = 10_000;
 /// Databases of one gateway that are not retired. A database is replaced a few times in the life of
 /// a gateway; one that makes up more must not use up the places of others. People free them.
 pub const GATEWAY_DATABASES_MAX: usize = 32;
-/// SKUs of one database that it has booked in whole units though the catalogue gives them decimals.
+/// SKUs of one database that it has booked in other decimals than the catalogue gives them.
 pub const WHOLE_UNITS_MAX: usize = 1_000;
 /// SKUs named in the metrics: this many that sold out last, and this many with the least stock.
 pub const SCARCE_MAX: usize = 10;

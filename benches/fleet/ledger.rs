@@ -137,7 +137,7 @@ impl Ledger {
     /// Makes a frame of the open entries.
     pub(crate) fn seal(&mut self, taken: Taken) -> Sealed {
         let (epoch, checks, entries) = (self.epoch, self.checks, self.take());
-        let frame = Frame::Entries(Entries { epoch, checks, taken, entries });
+        let frame = Frame::Entries(Entries { epoch, checks, taken, entries, decimals: None });
         Sealed { last_seq: self.seq, bytes: frame.encode(Wire::UP), since: self.since }
     }
 

@@ -15,6 +15,7 @@ mod expiry_tests;
 mod figures_walk;
 mod housekeeping;
 pub mod intake;
+pub mod other_decimals;
 pub mod relisted;
 mod signer;
 #[cfg(test)]

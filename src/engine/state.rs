@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{Notify, watch};
 
 use super::figures_walk::{FiguresWalk, KeptItems};
+use super::other_decimals::OtherDecimals;
 use super::relisted::Relisted;
 use super::sync_status::{LinkState, SyncStatus};
 use crate::clock::{Clock, wall_ms};
@@ -41,6 +42,8 @@ pub struct CommittedState {
     link: watch::Sender<LinkState>,
     books: Mutex<Option<BooksId>>,
     relisted: Mutex<Relisted>,
+    /// What is booked in other decimals than the hub's catalogue gives.
+    other_decimals: Mutex<OtherDecimals>,
     demand: Mutex<DemandCounter>,
     demand_counted: Notify,
     signatures: Mutex<Signatures>,
@@ -92,6 +95,7 @@ impl CommittedState {
             link: watch::Sender::new(link),
             books: Mutex::new(books),
             relisted: Mutex::default(),
+            other_decimals: Mutex::default(),
             demand: Mutex::new(demand),
             demand_counted: Notify::new(),
             signatures: Mutex::default(),
@@ -160,6 +164,7 @@ impl CommittedState {
         }
         self.catalogue.store(stock.taken().catalogue, Ordering::Release);
         drop(stock);
+        self.other_decimals().note(&changes.kept_decimals);
         // After the position of the catalogue: the hub link looks at it before it reports the demand.
         self.demand().replace(&changes.relisted_demand);
         let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,6 +211,12 @@ impl CommittedState {
     /// The SKUs whose items the catalogue has changed. Do not hold the guard across an await.
     pub fn relisted(&self) -> MutexGuard<'_, Relisted> {
         self.relisted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is booked in other decimals than the hub's catalogue gives. Do not hold the guard across an
+    /// await.
+    pub fn other_decimals(&self) -> MutexGuard<'_, OtherDecimals> {
+        self.other_decimals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was refused for want of stock. Do not hold the guard across an await.

@@ -312,10 +312,12 @@ impl HubLink {
             return Ok(Ok(()));
         }
         let epoch = self.state.origin.epoch;
+        let skus = posted.iter().map(|posted| &posted.entry.sku);
+        let decimals = self.state.stock().catalogue().decimals_among(skus);
         // Encoding takes milliseconds, many times in a row when a backlog is sent, so it must not
         // block the runtime.
         let pack = move || {
-            let (bytes, packed) = pack_within(limit, epoch, &posted, taken);
+            let (bytes, packed) = pack_within(limit, epoch, &posted, (taken, decimals.as_ref()));
             (bytes, posted[packed - 1].entry.seq)
         };
         let packed = tokio::task::spawn_blocking(pack).await;
@@ -371,11 +373,17 @@ impl HubLink {
             self.backoff.answered(self.now_ms());
             self.state.set_link(match self.uplink.window().lost_bytes() {
                 Some(bytes) => LinkState::Limited(size_limit(bytes)),
-                None => LinkState::Online,
+                None => self.told_decimals().map_or(LinkState::Online, LinkState::Limited),
             });
         } else if self.uplink.deadline_ms().is_some() {
             self.state.set_link(LinkState::Offline(self.uplink.reason()));
         }
+    }
+
+    /// Which SKU the hub does not grant because of its decimals, if there is one.
+    fn told_decimals(&self) -> Option<String> {
+        let mut told = self.state.other_decimals();
+        told.told(&self.state.stock())
     }
 
     fn record_loss(&mut self, Loss { reason, next, .. }: Loss) {

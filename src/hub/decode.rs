@@ -8,7 +8,8 @@ use crate::hex;
 use crate::protocol::Frame;
 use crate::protocol::envelope::FrameError;
 use crate::protocol::frame::{
-    Behind, BooksId, Bound, Catalogue, Hello, Probe, ProbeAnswer, Resume, TakenUpTo, Transfers,
+    Behind, BooksId, Bound, Catalogue, Entries, Hello, Probe, ProbeAnswer, Resume, TakenUpTo,
+    Transfers,
 };
 use crate::protocol::wire::{Version, Wire};
 use crate::stock::{
@@ -36,14 +37,7 @@ pub fn frame_json(bytes: &[u8]) -> Result<Value, FrameError> {
 fn body_json(frame: Frame, version: Version) -> Value {
     match frame {
         Frame::Hello(hello) => hello_json(&hello, version),
-        Frame::Entries(entries) => json!({
-            "kind": "entries",
-            "epoch": Uuid::from(entries.epoch),
-            "digest": format!("{:016x}", entries.checks.digest.0),
-            "chain": chain_json(entries.checks.chain, version),
-            "taken": taken_json(&entries.taken),
-            "entries": entries.entries.iter().map(entry_json).collect::<Vec<_>>(),
-        }),
+        Frame::Entries(entries) => entries_json(&entries, version),
         Frame::Behind(Behind { position, ledger_seq }) => json!({
             "kind": "behind",
             "epoch": Uuid::from(position.epoch),
@@ -135,6 +129,24 @@ fn down_json(frame: Frame) -> Value {
         | Frame::Checkpoint(_)
         | Frame::Call(_) => Value::Null,
     }
+}
+
+fn entries_json(entries: &Entries, version: Version) -> Value {
+    let mut json = json!({
+        "kind": "entries",
+        "epoch": Uuid::from(entries.epoch),
+        "digest": format!("{:016x}", entries.checks.digest.0),
+        "chain": chain_json(entries.checks.chain, version),
+        "taken": taken_json(&entries.taken),
+        "entries": entries.entries.iter().map(entry_json).collect::<Vec<_>>(),
+    });
+    if let Some(booked) = &entries.decimals {
+        let decimals = booked
+            .iter()
+            .map(|(sku, decimals)| (sku.as_str().to_owned(), Value::from(u8::from(*decimals))));
+        json["decimals"] = Value::Object(decimals.collect());
+    }
+    json
 }
 
 fn hello_json(hello: &Hello, version: Version) -> Value {

@@ -29,11 +29,18 @@ pub(super) struct HubHealth {
     is_failing: AtomicBool,
     /// Commits that the database has not confirmed, and may have made.
     unconfirmed: AtomicU64,
+    /// Why the hub's own ledger is not signed, if it is not. The hub works all the same.
+    pub(super) ledger_problem: Option<String>,
 }
 
 impl HubHealth {
     pub(super) fn new(needs_broker: bool) -> Self {
         Self { needs_broker, ..Self::default() }
+    }
+
+    /// Says why the hub's own ledger is not signed, if it is not.
+    pub(super) fn unsigned(self, ledger_problem: Option<String>) -> Self {
+        Self { ledger_problem, ..self }
     }
 
     /// Records whether the broker has granted the subscriptions of the connection that is up.

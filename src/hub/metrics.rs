@@ -29,6 +29,8 @@ pub(super) struct HubMetrics {
     pub(super) outgoing: Gauge,
     /// The size of the frames that do not arrive though smaller ones do, in bytes; 0 for none.
     pub(super) frame_lost_bytes: Gauge,
+    /// 1 if the hub has a key to sign its own ledger with, and that is what was signed before.
+    pub(super) ledger_signed: Gauge,
     /// Our certificate for the broker.
     pub(super) certificate: CertificateGauges,
     /// Batches whose transaction failed.
@@ -96,6 +98,8 @@ impl HubMetrics {
         text.gauges(&[("hub_outgoing_frames", help, self.outgoing.get())]);
         let help = "Size of the frames that do not arrive though smaller ones do; 0 for none.";
         text.gauges(&[("hub_frame_lost_bytes", help, self.frame_lost_bytes.get())]);
+        let help = "1 if the hub signs its own ledger.";
+        text.gauges(&[("hub_ledger_signed", help, self.ledger_signed.get())]);
         let help = "When our certificate for the broker begins, since 1970; 0 without one.";
         let CertificateGauges { begin_s, end_s } = &self.certificate;
         text.gauges(&[("hub_broker_certificate_begin_seconds", help, begin_s.get())]);

@@ -160,14 +160,16 @@ pub async fn run(
 
 /// The hub's state, for the service manager.
 fn status_sentence(health: &HubHealth, publisher: &Publisher) -> String {
-    match (health.problem(), publisher.is_connected()) {
+    let sentence = match (health.problem(), publisher.is_connected()) {
         _ if health.is_failing() => {
             "Cannot write the books; the gateways keep their entries.".into()
         }
         (None, true) => "Keeps the books; connected to the broker.".into(),
         (None, false) => "Serves the books; no broker is configured.".into(),
         (Some(why), _) => format!("Serves the books; {why}."),
-    }
+    };
+    let unsigned = health.ledger_problem.as_ref();
+    unsigned.map_or(sentence.clone(), |why| format!("{sentence} Does not sign its ledger: {why}."))
 }
 
 impl Hub {
@@ -182,13 +184,13 @@ impl Hub {
     pub async fn start(config: HubConfig) -> anyhow::Result<Self> {
         assert_guarded(&config);
         let lock = lock_books(&config.store)?;
-        let (database, reader, clock, books) = open_books(&config).await?;
+        let (database, reader, clock, books, signer) = open_books(&config).await?;
         let listener = listen("hub.listen", config.http.listen)?;
         let grpc = config.grpc_listen.map(|at| listen("hub.grpc_listen", at)).transpose()?;
         let (address, (stopper, stop)) = (listener.local_addr()?, stop::channel());
         let (metrics, failures) = (Arc::<HubMetrics>::default(), Arc::<BooksFailures>::default());
         let publisher = Publisher::to(&config.broker_name(), Arc::clone(&metrics));
-        let health = Arc::new(HubHealth::new(config.mqtt.is_some()));
+        let health = Arc::new(HubHealth::new(config.mqtt.is_some()).unsigned(signer.problem()));
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let (requests, asked) = RequestSender::new(HUB_REQUESTS_WAITING_MAX, jobs.clone());
         let (left_out, open_sales) = (Arc::<LeftOut>::default(), OpenSales::default());
@@ -203,7 +205,7 @@ impl Hub {
             .sharing(config.shared)
             .timed(clock.clone())
             .ruled(rules(&config), Arc::clone(&strangers))
-            .signing(BooksSigner::of(&config.store))
+            .signing(signer)
             .rejecting(rejected.clone())
             .reporting(Arc::clone(&failures))
             .ending(stop.clone())
@@ -378,7 +380,7 @@ fn rules(config: &HubConfig) -> Rules {
 
 async fn open_books(
     config: &HubConfig,
-) -> Result<(BooksDatabase, BooksReader, BooksClock, Uuid), BooksError> {
+) -> Result<(BooksDatabase, BooksReader, BooksClock, Uuid, BooksSigner), BooksError> {
     let (store, broker) = (config.store.clone(), config.broker_name());
     let open = move || {
         let mut database = BooksDatabase::open(&store)?;
@@ -395,7 +397,8 @@ async fn open_books(
         let (reader, clock) = (BooksReader::open(&database)?, BooksClock::default());
         // Before anything ends by it.
         database.read(server_time)?.into_iter().for_each(|now_ms| clock.follow(now_ms));
-        Ok((database, reader, clock, books))
+        let signer = BooksSigner::of(&store, &mut database);
+        Ok((database, reader, clock, books, signer))
     };
     tokio::task::spawn_blocking(open).await.expect("opening does not panic")
 }

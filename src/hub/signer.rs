@@ -1,20 +1,30 @@
 //! Signing of the hub's own ledger: at least every minute with new movements. Every ten thousandth is
 //! signed by the transaction that enters it.
+//!
+//! Nothing is signed as long as the ledger is not what was signed of it before, or the key is gone that
+//! has signed it: the hub goes on, because the goods do, and says so.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::core::{Books as _, Movement};
-use super::db::{BooksDatabase, BooksError, MovementsEnd};
+use super::db::{BooksDatabase, BooksError, MovementsEnd, SignedMovements};
 use super::failures::BooksFailures;
 use crate::config::{BookStore, state_directory};
+use crate::hex;
 use crate::limits::{HUB_SIGN_LOOK_MS, SIGN_AFTER_MS};
 use crate::process::signing_key::SigningKey;
 use crate::stock::SignedPosition;
 
 /// The file of the hub's key.
 const KEY_FILE: &str = "hub.key";
+/// What to do about a ledger that was changed.
+const RESTORE: &str = "stockgate-hub verify says more; keep a copy of the books, find out who has changed them, restore a backup, and start the hub again";
+/// What to do about a key that is missing.
+const PUT_BACK: &str = "put the key back and start the hub again; only if it is lost, make a new one: head -c 32 /dev/urandom > hub.key, chmod 600";
+/// What to do without a place for a key.
+const GIVE_PLACE: &str = "give the hub a state directory, or the credential hub.key";
 
 /// When the ledger was signed last, and with which key. Times are running time.
 #[derive(Debug, Default)]
@@ -26,20 +36,27 @@ pub(super) struct BooksSigner {
     looked_at_ms: u64,
     /// `None` before this process has signed anything: what another one has left is not kept waiting.
     signed_at_ms: Option<u64>,
+    /// Why the ledger is not signed, if it is not.
+    problem: Option<String>,
 }
 
 impl BooksSigner {
-    /// Opens the key: the credential `hub.key`, or a file beside books in SQLite or in the state
-    /// directory.
-    pub(super) fn of(store: &BookStore) -> Self {
-        let key = open_key(store);
-        if let Err(error) = &key {
-            tracing::warn!(
-                %error, next = "give the hub a state directory, or the credential hub.key",
-                "the hub has no key, and its own ledger is not signed"
-            );
+    /// Looks at the ledger, and opens the key: the credential `hub.key`, or a file beside books in
+    /// SQLite or in the state directory.
+    pub(super) fn of(store: &BookStore, database: &mut BooksDatabase) -> Self {
+        let signed = database.read(SignedMovements::read);
+        match key_for(store, signed) {
+            Ok(key) => Self { key: Some(Arc::new(key)), is_news: true, ..Self::default() },
+            Err((problem, next)) => {
+                tracing::error!(problem, next, "the hub's own ledger is not signed");
+                Self { problem: Some(format!("{problem}; {next}")), ..Self::default() }
+            }
         }
-        Self { key: key.ok().map(Arc::new), is_news: true, ..Self::default() }
+    }
+
+    /// Why the ledger is not signed, if it is not.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.problem.clone()
     }
 
     /// The key, for transactions.
@@ -78,16 +95,61 @@ impl BooksSigner {
     }
 }
 
-fn open_key(store: &BookStore) -> io::Result<SigningKey> {
+/// The key to sign with. Otherwise why nothing is signed, and what to do.
+fn key_for(
+    store: &BookStore,
+    signed: Result<SignedMovements, BooksError>,
+) -> Result<SigningKey, (String, &'static str)> {
+    let SignedMovements { key: last, fault } =
+        signed.map_err(|error| (error.to_string(), RESTORE))?;
+    if let Some(fault) = fault {
+        return Err((format!("the books were changed while no hub ran: {fault}"), RESTORE));
+    }
+    let key = match last {
+        None => open_key(store).map_err(|error| (error.to_string(), GIVE_PLACE))?,
+        Some(last) => known_key(store).map_err(|error| {
+            let last = hex::encode(&last);
+            (format!("the books are signed with the key {last}, and {error}"), PUT_BACK)
+        })?,
+    };
+    if let Some(last) = last.filter(|last| *last != key.public()) {
+        let (now, before) = (hex::encode(&key.public()), hex::encode(&last));
+        tracing::warn!(now, before, "the hub signs with another key than before");
+    }
+    Ok(key)
+}
+
+/// Where the key is, if it is no credential.
+pub(crate) fn key_file(store: &BookStore) -> Option<PathBuf> {
     let directory = match store {
-        BookStore::Sqlite(path) => path.parent().map(PathBuf::from),
+        BookStore::Sqlite(path) => path.parent().map(Path::to_path_buf),
         BookStore::Postgres(_) => state_directory(),
     };
-    match directory {
-        Some(directory) => SigningKey::open(&directory, KEY_FILE),
-        None => SigningKey::credential(KEY_FILE)
-            .unwrap_or_else(|| Err(io::Error::other("there is no directory to keep it in"))),
+    Some(directory?.join(KEY_FILE))
+}
+
+/// Opens the key, or makes one.
+fn open_key(store: &BookStore) -> io::Result<SigningKey> {
+    match key_file(store).as_deref().and_then(Path::parent) {
+        Some(directory) => SigningKey::open(directory, KEY_FILE),
+        None => credential(),
     }
+}
+
+/// Opens the key that has signed before, and makes none.
+fn known_key(store: &BookStore) -> io::Result<SigningKey> {
+    match (SigningKey::credential(KEY_FILE), key_file(store)) {
+        (None, Some(file)) => SigningKey::read(&file).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => io::Error::other(format!("{} is missing", file.display())),
+            _ => error,
+        }),
+        _ => credential(),
+    }
+}
+
+fn credential() -> io::Result<SigningKey> {
+    let missing = || Err(io::Error::other("there is no directory to keep the key in"));
+    SigningKey::credential(KEY_FILE).unwrap_or_else(missing)
 }
 
 /// Signs the end of the ledger; returns whether that was not signed yet.

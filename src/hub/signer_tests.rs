@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn new_movements_are_signed_at_once_after_a_start_and_then_once_a_minute() {
-    let Hub { mut database, mut signer, _directory } = Hub::new();
+    let Hub { mut database, mut signer, directory: _directory } = Hub::new();
     let mut signed = |entries: u64, running_ms: u64, is_stop: bool| {
         database.change(|books| receive(books, entries)).unwrap();
         signer.note();
@@ -38,7 +38,7 @@ fn new_movements_are_signed_at_once_after_a_start_and_then_once_a_minute() {
 /// Whatever the sizes of requests and transactions, and however late the signer looks.
 #[test]
 fn no_more_than_ten_thousand_movements_are_between_two_signatures() {
-    let Hub { mut database, mut signer, _directory } = Hub::new();
+    let Hub { mut database, mut signer, directory: _directory } = Hub::new();
     database.sign_with(signer.key());
     for entries in [7, 50, 9_000, 9_000, 50, 25_000, 50] {
         database.change(|books| receive(books, entries)).unwrap();
@@ -58,7 +58,7 @@ fn no_more_than_ten_thousand_movements_are_between_two_signatures() {
 /// The writer looks once a second whether there is something to sign.
 #[test]
 fn the_writer_signs_ten_thousand_movements_while_it_runs() {
-    let Hub { database, signer, _directory } = Hub::new();
+    let Hub { database, signer, directory: _directory } = Hub::new();
     let (jobs, waiting) = mpsc::channel(1);
     let publisher = Publisher::to("", Arc::default());
     let writer = HubWriter::new(database, waiting, publisher, Arc::default()).signing(signer);
@@ -85,16 +85,116 @@ fn the_writer_signs_ten_thousand_movements_while_it_runs() {
 struct Hub {
     database: BooksDatabase,
     signer: BooksSigner,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Hub {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = BookStore::Sqlite(directory.path().join("hub.db"));
-        let database = BooksDatabase::open(&store).unwrap();
-        Self { database, signer: BooksSigner::of(&store), _directory: directory }
+        let mut database = BooksDatabase::open(&store).unwrap();
+        let signer = BooksSigner::of(&store, &mut database);
+        Self { database, signer, directory }
     }
+
+    fn of_entries(entries: &[u64]) -> Self {
+        let mut hub = Self::new();
+        hub.database.sign_with(hub.signer.key());
+        entries.iter().for_each(|entries| hub.enter(*entries));
+        hub
+    }
+
+    /// Enters so many receipts, and has them signed.
+    fn enter(&mut self, entries: u64) {
+        self.database.change(|books| receive(books, entries)).unwrap();
+        self.signer.note();
+        self.signer.sign_if_due(&mut self.database, (0, 1), true, &BooksFailures::default());
+    }
+
+    fn db(&mut self, sql: &str) {
+        self.database.read(|db| db.execute(sql, &[])).unwrap();
+    }
+
+    /// Starts again, and returns why nothing is signed, if it is so.
+    fn restarted(&mut self) -> Option<String> {
+        let store = BookStore::Sqlite(self.directory.path().join("hub.db"));
+        self.signer = BooksSigner::of(&store, &mut self.database);
+        assert_eq!(self.signer.key().is_none(), self.signer.problem().is_some());
+        self.signer.problem()
+    }
+
+    /// Sets the end of the ledger to what its entries lead to, as a forger would.
+    fn chain_again(&mut self) {
+        self.db("UPDATE movement_end SET chain = NULL");
+        let store = BookStore::Sqlite(self.directory.path().join("hub.db"));
+        self.database = BooksDatabase::open(&store).unwrap();
+    }
+}
+
+#[test]
+fn books_that_were_edited_are_not_signed_though_their_chain_was_made_to_fit() {
+    let edits = [
+        (4, true, "entries 3 to 5 do not fit the chain at their end"),
+        (2, true, "entry 6 does not fit the chain there"),
+        (6, false, "entry 6 does not fit the chain there"),
+    ];
+    for (seq, is_chained_again, said) in edits {
+        let mut hub = Hub::of_entries(&[2]);
+        // As if it were ten thousand entries ago.
+        hub.db("UPDATE books_checkpoint SET part = -1");
+        hub.enter(3);
+        hub.database.change(|books| receive(books, 1)).unwrap();
+        assert_eq!(hub.restarted(), None, "they are sound");
+        hub.db(&format!("UPDATE movement SET change = change + 1 WHERE seq = {seq}"));
+        if is_chained_again {
+            hub.chain_again();
+        }
+        let problem = hub.restarted().expect("it was edited");
+        assert!(problem.contains(said) && problem.contains("stockgate-hub verify"), "{problem}");
+        hub.database.change(|books| receive(books, 1)).unwrap();
+        hub.signer.note();
+        hub.signer.sign_if_due(&mut hub.database, (0, 1), true, &BooksFailures::default());
+        assert_eq!(hub.database.change(signed_seq).unwrap(), 5, "nothing more is signed");
+    }
+}
+
+#[test]
+fn books_with_a_forged_signature_or_a_shorter_ledger_are_not_signed() {
+    let edits = [
+        ("UPDATE books_checkpoint SET chain = zeroblob(32)", "the signature of entry 5"),
+        ("DELETE FROM movement WHERE seq = 5", "entries 1 to 5 do not fit"),
+        ("UPDATE movement_end SET seq = 4", "entries up to 5 are missing"),
+    ];
+    for (edit, said) in edits {
+        let mut hub = Hub::of_entries(&[5]);
+        hub.db(edit);
+        let problem = hub.restarted().expect("it was edited");
+        assert!(problem.contains(said), "{problem}");
+    }
+}
+
+#[test]
+fn a_key_that_is_gone_is_not_replaced_before_an_operator_says_so() {
+    let mut hub = Hub::of_entries(&[5]);
+    let file = hub.directory.path().join("hub.key");
+    let before = hub.signer.key().unwrap().public();
+    std::fs::remove_file(&file).unwrap();
+    let problem = hub.restarted().expect("there is no key");
+    assert!(problem.contains("hub.key is missing"), "{problem}");
+    assert!(problem.contains(&hex::encode(&before)), "{problem}");
+    assert!(!file.exists(), "none is made");
+    std::fs::write(&file, b"short").unwrap();
+    assert!(hub.restarted().unwrap().contains("holds no key"));
+    std::fs::write(&file, [7; 32]).unwrap();
+    assert_eq!(hub.restarted(), None, "a new one");
+    assert_ne!(hub.signer.key().unwrap().public(), before);
+}
+
+#[test]
+fn new_books_get_a_key() {
+    let mut hub = Hub::new();
+    std::fs::remove_file(hub.directory.path().join("hub.key")).unwrap();
+    assert_eq!(hub.restarted(), None, "nothing is signed yet");
 }
 
 /// Enters so many receipts.

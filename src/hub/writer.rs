@@ -139,6 +139,7 @@ impl HubWriter {
     /// Signs the hub's own ledger.
     pub(super) fn signing(mut self, signer: BooksSigner) -> Self {
         self.database.sign_with(signer.key());
+        self.metrics.ledger_signed.set(signer.problem().is_none().into());
         Self { signer, ..self }
     }
 

@@ -27,6 +27,9 @@
 //!   8 serials   byte an entry: 1 if it has one; then texts: these
 //!  16 days      varint an entry, its expiry date: 0 as the last entry of the same SKU and lot, 1 none,
 //!           else 2 + its days since 1970 minus those of the last day that was written so, as signed
+//!  32         nothing follows: the gateway books all SKUs in whole units
+//!  64 decimals  varint: the number of SKUs that it books with decimals; for each of them: varint, its
+//!           index; byte, its decimals. It books the others in whole units
 //!
 //! listed texts: varint: the number of different texts; then texts: these; then byte an item: 0 as the
 //! item before it, 1 none, n + 2 the text n. If the largest of these numbers may be over 255: then
@@ -58,8 +61,9 @@ use self::bytes::{ColumnReader, deflate, inflate, put_differences, put_signed, p
 use self::sections::Sections;
 use self::text::put_texts;
 use super::envelope::{FrameError, Version};
+use super::frame::BookedDecimals;
 use crate::limits::{FRAME_ENTRIES_MAX, STOCK_MAX};
-use crate::stock::{Cause, Entry, Kind, OrderId, RequestId, Seq, Sku};
+use crate::stock::{Cause, Decimals, Entry, Kind, OrderId, RequestId, Seq, Sku};
 
 /// The inflated length of columns at most: more than the 1,000 largest entries take.
 const COLUMNS_BYTES_MAX: usize = 512 * 1024;
@@ -67,15 +71,20 @@ const COLUMNS_BYTES_MAX: usize = 512 * 1024;
 const HAS_ORDER: u8 = 16;
 const ODD: u8 = 32;
 
-/// Encodes as many of these entries as fit into `limit` bytes, but at least one. Returns the bytes
-/// and the number of entries.
+/// Encodes as many of these entries as fit into `limit` bytes, but at least one, with the decimals of
+/// their SKUs if these are known. Returns the bytes and the number of entries.
 ///
 /// # Panics
 /// If there are no entries.
-pub fn pack(entries: &[Entry], version: Version, limit: usize) -> (Vec<u8>, usize) {
+pub fn pack(
+    entries: &[Entry],
+    decimals: Option<&BookedDecimals>,
+    version: Version,
+    limit: usize,
+) -> (Vec<u8>, usize) {
     let mut count = entries.len().min(FRAME_ENTRIES_MAX);
     loop {
-        let bytes = encode(&entries[..count], version);
+        let bytes = encode_with(&entries[..count], decimals, version);
         if bytes.len() <= limit || count == 1 {
             return (bytes, count);
         }
@@ -89,7 +98,19 @@ pub fn pack(entries: &[Entry], version: Version, limit: usize) -> (Vec<u8>, usiz
 /// # Panics
 /// If there are no entries.
 pub fn encode(entries: &[Entry], version: Version) -> Vec<u8> {
-    let columns = columns(entries, version);
+    encode_with(entries, None, version)
+}
+
+/// The same with the decimals of their SKUs, which only version 2 can say.
+///
+/// # Panics
+/// If there are no entries.
+pub(super) fn encode_with(
+    entries: &[Entry],
+    decimals: Option<&BookedDecimals>,
+    version: Version,
+) -> Vec<u8> {
+    let columns = columns(entries, decimals, version);
     let deflated = deflate(&columns);
     let mut out = Vec::new();
     put_size(&mut out, deflated.as_ref().map_or(0, |_| columns.len()));
@@ -107,6 +128,19 @@ pub fn decode(
     first_seq: Seq,
     count: usize,
 ) -> Result<Vec<Entry>, FrameError> {
+    Ok(decode_with(bytes, version, first_seq, count)?.0)
+}
+
+/// The same with what is said of the decimals of their SKUs.
+///
+/// # Errors
+/// As [`decode`].
+pub(super) fn decode_with(
+    bytes: &[u8],
+    version: Version,
+    first_seq: Seq,
+    count: usize,
+) -> Result<(Vec<Entry>, Option<BookedDecimals>), FrameError> {
     let mut reader = ColumnReader(bytes);
     match reader.size(COLUMNS_BYTES_MAX)? {
         0 => read_columns(reader, version, first_seq, count),
@@ -123,7 +157,7 @@ struct Group<'a> {
     odd: bool,
 }
 
-fn columns(entries: &[Entry], version: Version) -> Vec<u8> {
+fn columns(entries: &[Entry], decimals: Option<&BookedDecimals>, version: Version) -> Vec<u8> {
     let groups: Vec<Group<'_>> = entries.chunk_by(alike).map(Group::new).collect();
     let heads = || groups.iter().map(Group::head);
     let mut out = Vec::new();
@@ -133,10 +167,15 @@ fn columns(entries: &[Entry], version: Version) -> Vec<u8> {
     put_differences(&mut out, heads().map(|head| head.at_ms));
     put_texts(&mut out, heads().filter_map(order).map(|order| (order, None)));
     put_texts(&mut out, heads().map(|head| (head.request_id.as_str(), order(head))));
-    put_skus(&mut out, entries);
+    let skus = put_skus(&mut out, entries);
     groups.iter().for_each(|group| group.put_amounts(&mut out));
     if version == Version::V2 {
-        sections::put(&mut out, heads().map(|head| &head.cause), entries);
+        let place = |(sku, decimals): &(Sku, Decimals)| {
+            Some((skus.binary_search(&sku.as_str()).ok()?, *decimals))
+        };
+        let decimals: Option<Vec<_>> =
+            decimals.map(|booked| booked.iter().filter_map(place).collect());
+        sections::put(&mut out, heads().map(|head| &head.cause), entries, decimals.as_deref());
     }
     out
 }
@@ -208,7 +247,8 @@ fn changes(kind: Kind, amount: i64) -> (i64, i64) {
     (amount.wrapping_mul(change), amount.wrapping_mul(reserved))
 }
 
-fn put_skus(out: &mut Vec<u8>, entries: &[Entry]) {
+/// Writes the different SKUs, which it returns in their order, and the place of each entry's.
+fn put_skus<'a>(out: &mut Vec<u8>, entries: &'a [Entry]) -> Vec<&'a str> {
     let mut skus: Vec<&str> = entries.iter().map(|entry| entry.sku.as_str()).collect();
     skus.sort_unstable();
     skus.dedup();
@@ -219,6 +259,7 @@ fn put_skus(out: &mut Vec<u8>, entries: &[Entry]) {
         i64::try_from(place).expect("at most a thousand")
     };
     put_differences(out, entries.iter().map(place));
+    skus
 }
 
 /// A group, as decoded from its columns.
@@ -237,7 +278,7 @@ fn read_columns(
     version: Version,
     first_seq: Seq,
     count: usize,
-) -> Result<Vec<Entry>, FrameError> {
+) -> Result<(Vec<Entry>, Option<BookedDecimals>), FrameError> {
     let groups = reader.groups(count)?;
     let number = reader.size(count)?;
     let skus = reader.texts(vec![None; number].into_iter(), Sku::parse)?;
@@ -254,9 +295,14 @@ fn read_columns(
             entries.push(group.entry(seq, sku, &mut reader)?);
         }
     }
+    let mut booked = None;
     if version == Version::V2 {
-        let skus: Vec<&Sku> = entries.iter().map(|entry| &entry.sku).collect();
-        let Sections { causes, traces } = Sections::read(&mut reader, groups.len(), &skus)?;
+        let of_entries: Vec<&Sku> = entries.iter().map(|entry| &entry.sku).collect();
+        let numbers = (groups.len(), skus.len());
+        let Sections { causes, traces, decimals } =
+            Sections::read(&mut reader, numbers, &of_entries)?;
+        let named = |(place, decimals): (usize, Decimals)| (skus[place].clone(), decimals);
+        booked = decimals.map(|decimals| decimals.into_iter().map(named).collect());
         let causes = groups.iter().zip(causes);
         let causes = causes.flat_map(|(group, cause)| std::iter::repeat_n(cause, group.size));
         for ((entry, cause), trace) in entries.iter_mut().zip(causes).zip(traces) {
@@ -264,7 +310,7 @@ fn read_columns(
         }
     }
     reader.end()?;
-    Ok(entries)
+    Ok((entries, booked))
 }
 
 impl GroupRead {

@@ -5,7 +5,7 @@ use super::bytes::*;
 use super::text::*;
 use super::*;
 use crate::limits::{FRAME_BYTES_MAX, ID_BYTES_MAX, REQUEST_ID_BYTES_MAX};
-use crate::stock::{Actor, Day, Lot, Reason, Serial, Trace};
+use crate::stock::{Actor, Day, Decimals, Lot, Reason, Serial, Trace};
 
 proptest! {
     #[test]
@@ -46,7 +46,7 @@ proptest! {
 
     #[test]
     fn as_many_are_packed_as_fit(entries in entries(60), limit in 0..2_000_usize) {
-        let (bytes, taken) = pack(&entries, V2, limit);
+        let (bytes, taken) = pack(&entries, None, V2, limit);
         prop_assert!(taken == 1 || bytes.len() <= limit);
         prop_assert_eq!(decode(&bytes, V2, entries[0].seq, taken), Ok(entries[..taken].to_vec()));
         prop_assert!(taken == entries.len() || encode(&entries, V2).len() > limit);
@@ -57,7 +57,7 @@ proptest! {
 fn samples_are_decoded_as_encoded_deflated_and_plain() {
     for entries in samples() {
         let first_seq = entries[0].seq;
-        let raw = [&[0], columns(&entries, V2).as_slice()].concat();
+        let raw = [&[0], columns(&entries, None, V2).as_slice()].concat();
         assert_eq!(decode(&raw, V2, first_seq, entries.len()).as_ref(), Ok(&entries));
         assert_eq!(decode(&encode(&entries, V2), V2, first_seq, entries.len()), Ok(entries));
     }
@@ -115,7 +115,7 @@ fn the_groups_have_as_many_entries_as_the_frame_and_none_is_empty() {
     for (entries, changed) in
         [(vec![entry(1)], &[1, 0][..]), (alike, &[1, 1]), (vec![entry(1), entry(2)], &[2, 0, 2])]
     {
-        let mut raw = [&[0], columns(&entries, V2).as_slice()].concat();
+        let mut raw = [&[0], columns(&entries, None, V2).as_slice()].concat();
         raw[1..=changed.len()].copy_from_slice(changed);
         assert_eq!(decode(&raw, V2, 1, entries.len()), wrong, "{changed:?}");
     }
@@ -123,7 +123,7 @@ fn the_groups_have_as_many_entries_as_the_frame_and_none_is_empty() {
 
 #[test]
 fn inflated_columns_have_exactly_the_announced_length() {
-    let columns = columns(&samples()[0], V2);
+    let columns = columns(&samples()[0], None, V2);
     let deflated = deflate(&columns).expect("this one is regular");
     for (length, good) in [(columns.len() - 1, false), (columns.len(), true)] {
         assert_eq!(inflate(&deflated, length).is_ok(), good, "{length}");
@@ -216,12 +216,12 @@ fn each_text_takes_the_shortest_encoding() {
 #[test]
 fn a_thousand_entries_of_the_largest_size_can_be_decoded() {
     let entries: Vec<Entry> = (1..=1_000).map(largest).collect();
-    let columns = columns(&entries, V2);
+    let columns = columns(&entries, None, V2);
     assert!(columns.len() > 190_000, "they are large: {}", columns.len());
     assert!(columns.len() <= COLUMNS_BYTES_MAX);
-    let (one, taken) = pack(&entries, V2, 1);
+    let (one, taken) = pack(&entries, None, V2, 1);
     assert!(taken == 1 && one.len() < 260, "{}", one.len());
-    let (bytes, taken) = pack(&entries, V2, FRAME_BYTES_MAX);
+    let (bytes, taken) = pack(&entries, None, V2, FRAME_BYTES_MAX);
     assert!((100..1_000).contains(&taken));
     assert_eq!(decode(&bytes, V2, 1, taken), Ok(entries[..taken].to_vec()));
 }
@@ -241,30 +241,46 @@ fn a_thousand_entries_that_say_as_much_as_they_can_be_decoded() {
         ..largest(seq)
     });
     let entries: Vec<Entry> = entries.collect();
-    assert!((440_000..=COLUMNS_BYTES_MAX).contains(&columns(&entries, V2).len()));
-    let (bytes, taken) = pack(&entries, V2, FRAME_BYTES_MAX);
+    assert!((440_000..=COLUMNS_BYTES_MAX).contains(&columns(&entries, None, V2).len()));
+    let (bytes, taken) = pack(&entries, None, V2, FRAME_BYTES_MAX);
     assert_eq!(decode(&bytes, V2, 1, taken), Ok(entries[..taken].to_vec()));
 }
 
 #[test]
 fn a_section_that_is_not_known_is_refused() {
-    let mut raw = [&[0], columns(&[entry(1)], V2).as_slice()].concat();
+    let mut raw = [&[0], columns(&[entry(1)], None, V2).as_slice()].concat();
     assert!(decode(&raw, V2, 1, 1).is_ok());
-    *raw.last_mut().unwrap() = 32;
+    *raw.last_mut().unwrap() = 128;
     let error = FrameError::Body("the columns have a section that is not known");
     assert_eq!(decode(&raw, V2, 1, 1), Err(error));
 }
 
 #[test]
+fn decimals_are_said_of_those_skus_that_have_them() {
+    let entries: Vec<Entry> = (1..=40).map(entry).collect();
+    let (first, three) = (entries[0].sku.clone(), Decimals::try_from(3).unwrap());
+    let other = Sku::parse("not among them").unwrap();
+    let booked = vec![(first.clone(), three), (other, three)];
+    let with = |decimals: &BookedDecimals| encode_with(&entries, Some(decimals), V2);
+    let read = |bytes: &[u8]| decode_with(bytes, V2, 1, 40).unwrap();
+    assert_eq!(read(&with(&booked)), (entries.clone(), Some(vec![(first, three)])));
+    assert_eq!(read(&with(&Vec::new())).1, Some(Vec::new()));
+    assert_eq!(read(&encode(&entries, V2)).1, None, "an earlier program does not say it");
+    assert_eq!(encode_with(&entries, Some(&booked), V1), encode(&entries, V1));
+    let whole = columns(&entries, Some(&Vec::new()), V2);
+    assert_eq!(whole.len(), columns(&entries, None, V2).len(), "and costs nothing");
+}
+
+#[test]
 fn what_is_not_used_takes_one_byte_in_a_frame() {
     let plain: Vec<Entry> = (1..=400).map(entry).collect();
-    let (v1, v2) = (columns(&plain, V1), columns(&plain, V2));
+    let (v1, v2) = (columns(&plain, None, V1), columns(&plain, None, V2));
     assert_eq!(v2.len(), v1.len() + 1);
 }
 
 #[test]
 fn regular_entries_take_a_few_bytes_each() {
-    let (bytes, taken) = pack(&samples()[0], V2, FRAME_BYTES_MAX);
+    let (bytes, taken) = pack(&samples()[0], None, V2, FRAME_BYTES_MAX);
     assert_eq!(taken, 400);
     assert!(bytes.len() < 400, "{}", bytes.len());
 }
@@ -276,7 +292,7 @@ fn encoded_samples() -> Vec<(Vec<u8>, usize)> {
         entries
     });
     let both = small.flat_map(|entries| {
-        let raw = [&[0], columns(&entries, V2).as_slice()].concat();
+        let raw = [&[0], columns(&entries, None, V2).as_slice()].concat();
         [(raw, entries.len()), (encode(&entries, V2), entries.len())]
     });
     both.collect()

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::drift::{Figures, Part, Sums};
 pub use crate::stock::BooksId;
-use crate::stock::{Checks, Entry, Listing, Seq, SignedPosition, Sku, Taken, Transfer};
+use crate::stock::{Checks, Decimals, Entry, Listing, Seq, SignedPosition, Sku, Taken, Transfer};
 
 /// A frame, in either direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,13 @@ pub struct Entries {
     pub taken: Taken,
     /// At least one entry; the positions are contiguous.
     pub entries: Vec<Entry>,
+    /// The decimals in which the gateway books the SKUs of the entries, if it says so: what the
+    /// catalogue says now may be newer than the entries.
+    pub decimals: Option<BookedDecimals>,
 }
+
+/// The SKUs that a gateway books with decimals, and these. It books others in whole units.
+pub type BookedDecimals = Vec<(Sku, Decimals)>;
 
 /// The report of a ledger that ends before the hub's position: an older copy of the database was
 /// restored. Only the gateway can tell; to the hub, a late greeting would look the same.

@@ -219,6 +219,7 @@ pub(super) fn samples() -> Vec<Frame> {
         checks: checks(7),
         taken: taken(),
         entries: vec![reserved, entry(302, "Grün")],
+        decimals: None,
     };
     let reason = "an older copy was put back".into();
     let grant = transfer(4, "po-7", Direction::Grant);

@@ -18,8 +18,8 @@ use super::*;
 use crate::protocol::drift::{Figures, Part};
 use crate::protocol::frame::{Position, Probe, ProbeAnswer, Transfers};
 use crate::stock::{
-    Actor, Cause, Day, Direction, Kind, Lot, OrderId, Origin, Reason, RequestId, Serial, Sku,
-    Trace, Transfer,
+    Actor, Cause, Day, Decimals, Direction, Kind, Lot, OrderId, Origin, Reason, RequestId, Serial,
+    Sku, Trace, Transfer,
 };
 
 const NAMES: [&str; 12] = [
@@ -159,6 +159,12 @@ fn vectors() -> Vec<Vector> {
     }
     let said = Frame::Entries(said);
     vectors.push(ours("2/", "entries-said", said, Wire::V2(books())));
+    let three = Decimals::try_from(3).unwrap();
+    let booked = vec![(lines().remove(0).sku, three)];
+    for (name, decimals) in [("entries-whole", Vec::new()), ("entries-decimals", booked)] {
+        let frame = Entries { decimals: Some(decimals), ..frame(lines()) };
+        vectors.push(ours("2/", name, Frame::Entries(frame), Wire::V2(books())));
+    }
     vectors
 }
 
@@ -207,7 +213,7 @@ fn vectors_of(folder: &str, wire: Wire) -> Vec<Vector> {
 
 fn frame(entries: Vec<Entry>) -> Entries {
     let checks = reached(&entries);
-    Entries { epoch: epoch(), checks, taken: taken(), entries }
+    Entries { epoch: epoch(), checks, taken: taken(), entries, decimals: None }
 }
 
 /// The checks after entries that begin with an empty stock and ledger.
@@ -427,7 +433,7 @@ fn many(count: Seq) -> Vec<Entry> {
 /// The least that an encoder needs to do: a group an entry, every text written out, both amounts,
 /// nothing deflated.
 fn simplest(entries: &Entries, version: Version) -> Vec<u8> {
-    let Entries { epoch, checks, taken, entries } = entries;
+    let Entries { epoch, checks, taken, entries, .. } = entries;
     let unsigned = |number: usize| plain(&number);
     let signed = |number: i64| plain(&number);
     let written = |texts: &[&str]| {

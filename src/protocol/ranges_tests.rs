@@ -165,7 +165,7 @@ fn demand(refused: Vec<(u64, u64)>) -> Frame {
 
 fn entries(taken: Taken) -> Frame {
     let (epoch, checks) = (epoch(), Checks::default());
-    Frame::Entries(Entries { epoch, checks, taken, entries: vec![] })
+    Frame::Entries(Entries { epoch, checks, taken, entries: vec![], decimals: None })
 }
 
 fn taken_up_to(taken: Taken) -> Frame {

@@ -610,7 +610,13 @@ fn entries(first: Seq, last: Seq, taken: Taken) -> Frame {
         trace: None,
     };
     let entries = (first..=last).map(entry).collect();
-    Frame::Entries(Entries { epoch: EPOCH.into(), checks: checks(last), taken, entries })
+    Frame::Entries(Entries {
+        epoch: EPOCH.into(),
+        checks: checks(last),
+        taken,
+        entries,
+        decimals: None,
+    })
 }
 
 fn checks(digest: u64) -> Checks {

@@ -12,7 +12,8 @@ use super::columns;
 pub use super::envelope::Version;
 use super::envelope::{FrameError, HEADER_BYTES, body, open, part, plain, seal};
 use super::frame::{
-    BooksId, Bound, Call, Catalogue, Entries, Epoch, Frame, Hello, Resume, Transfers,
+    BookedDecimals, BooksId, Bound, Call, Catalogue, Entries, Epoch, Frame, Hello, Resume,
+    Transfers,
 };
 use super::listing_v1::ListingV1;
 use super::ranges::check_books;
@@ -93,8 +94,8 @@ impl Frame {
         match self {
             Self::Hello(hello) => (HELLO, hello_body(hello, version)),
             Self::Entries(entries) => {
-                let columns = columns::encode(&entries.entries, version);
-                let Entries { epoch, checks, taken, entries } = entries;
+                let Entries { epoch, checks, taken, entries, decimals } = entries;
+                let columns = columns::encode_with(entries, decimals.as_ref(), version);
                 (ENTRIES, entries_body(version, *epoch, entries, (*checks, *taken), &columns))
             }
             Self::Resume(resume) => (RESUME, plain(resume)),
@@ -300,14 +301,20 @@ struct EntriesV2<'a> {
 /// # Panics
 /// If there are no entries.
 pub fn pack(epoch: Uuid, posted: &[Posted], taken: Taken) -> (Vec<u8>, usize) {
-    pack_within(FRAME_BYTES_MAX, epoch, posted, taken)
+    pack_within(FRAME_BYTES_MAX, epoch, posted, (taken, None))
 }
 
-/// The same within fewer bytes. One entry is packed in any case.
+/// The same within fewer bytes, with the decimals of the SKUs if they are known. One entry is packed
+/// in any case.
 ///
 /// # Panics
 /// If there are no entries.
-pub fn pack_within(bytes: usize, epoch: Uuid, posted: &[Posted], taken: Taken) -> (Vec<u8>, usize) {
+pub fn pack_within(
+    bytes: usize,
+    epoch: Uuid,
+    posted: &[Posted],
+    (taken, decimals): (Taken, Option<&BookedDecimals>),
+) -> (Vec<u8>, usize) {
     /// The epoch, the chain, and seven numbers of at most ten bytes each.
     const HEAD_BYTES_MAX: usize = 16 + 32 + 7 * 10;
     // A frame ends where the ledger went over to the newer chain.
@@ -316,7 +323,7 @@ pub fn pack_within(bytes: usize, epoch: Uuid, posted: &[Posted], taken: Taken) -
     let posted = &posted[..alike];
     let entries: Vec<Entry> = posted.iter().map(|posted| posted.entry.clone()).collect();
     let limit = bytes.min(FRAME_BYTES_MAX) - HEADER_BYTES - HEAD_BYTES_MAX;
-    let (columns, count) = columns::pack(&entries, Version::V2, limit);
+    let (columns, count) = columns::pack(&entries, decimals, Version::V2, limit);
     let state = (posted[count - 1].checks, taken);
     let body = entries_body(Version::V2, epoch.into(), &entries[..count], state, &columns);
     (seal(Version::V2, ENTRIES, &body), count)
@@ -360,8 +367,8 @@ fn decode_entries(version: Version, bytes: &[u8]) -> Result<Entries, FrameError>
     if first_seq == 0 || last_seq.is_none_or(|seq| i64::try_from(seq).is_err()) {
         return Err(FrameError::Body("the position is out of range"));
     }
-    let entries = columns::decode(columns, version, first_seq, entries)?;
-    Ok(Entries { epoch, checks: checks.into(), taken, entries })
+    let (entries, decimals) = columns::decode_with(columns, version, first_seq, entries)?;
+    Ok(Entries { epoch, checks: checks.into(), taken, entries, decimals })
 }
 
 fn transfers_body(transfers: &Transfers, version: Version) -> Vec<u8> {

@@ -143,6 +143,23 @@ impl Catalogue {
         self.label(sku).map(Label::decimals).unwrap_or_default()
     }
 
+    /// Those of the SKUs that have decimals, each once, with these; `None` if listings are lost that
+    /// may say so.
+    pub fn decimals_among<'a>(
+        &self,
+        skus: impl Iterator<Item = &'a Sku>,
+    ) -> Option<Vec<(Sku, Decimals)>> {
+        let mut found = Vec::new();
+        if self.has_decimals() {
+            let decimals = skus.map(|sku| (sku, self.decimals(sku.as_str())));
+            found.extend(decimals.filter(|(_, decimals)| *decimals != Decimals::default()));
+            found.sort_unstable();
+            found.dedup();
+        }
+        let found = found.into_iter().map(|(sku, decimals)| (sku.clone(), decimals));
+        (!self.has_gaps).then(|| found.collect())
+    }
+
     /// Whether any SKU has decimals.
     pub fn has_decimals(&self) -> bool {
         self.with_decimals > 0

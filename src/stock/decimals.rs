@@ -34,7 +34,7 @@ impl Decimals {
     }
 
     /// Units of these decimals in those of others; `None` if they are no whole number there.
-    pub(super) fn rescaled(self, units: u64, to: Self) -> Option<u64> {
+    pub(crate) fn rescaled(self, units: u64, to: Self) -> Option<u64> {
         let step = Self(self.0.abs_diff(to.0)).one();
         match to > self {
             true => units.checked_mul(step),

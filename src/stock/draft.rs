@@ -62,6 +62,9 @@ pub struct Changes {
     pub taken: Option<Taken>,
     /// The changes of the catalogue, in order.
     pub listings: Vec<Listing>,
+    /// The SKUs of these listings, with their own decimals and those of the hub's listing if the SKU is
+    /// booked in others.
+    pub kept_decimals: Vec<(Sku, Option<(Decimals, Decimals)>)>,
     /// The lines that were refused for want of stock. They change nothing in the stock.
     pub refused: Vec<(Sku, Quantity)>,
     /// What was refused before of SKUs that the catalogue changes.
@@ -373,7 +376,12 @@ impl<'a> Draft<'a> {
         self.changes.taken = Some(taken);
     }
 
-    pub(super) fn add_listings(&mut self, listings: Vec<Listing>) {
+    pub(super) fn add_listings(&mut self, sent: &[Listing], listings: Vec<Listing>) {
+        let kept = sent.iter().zip(&listings).map(|(sent, listing)| {
+            let both = (listing.decimals, sent.decimals);
+            (sent.sku.clone(), Some(both).filter(|_| sent.is_listed() && both.0 != both.1))
+        });
+        self.changes.kept_decimals.extend(kept);
         self.changes.listings.extend(listings);
     }
 

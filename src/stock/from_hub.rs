@@ -60,7 +60,7 @@ impl Draft<'_> {
         self.set_taken(taken);
         let listings: Vec<Listing> =
             update.listings.iter().map(|listing| self.kept_decimals(listing)).collect();
-        self.add_listings(listings);
+        self.add_listings(&update.listings, listings);
         true
     }
 

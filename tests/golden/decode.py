@@ -219,9 +219,9 @@ def at(ms):
     return time.isoformat(timespec="milliseconds") + "Z"
 
 
-def sections(reader, sizes, entries):
+def sections(reader, sizes, different, entries):
     used = reader.take(1)[0]
-    check(used < 32, "a section that is not known")
+    check(used < 128, "a section that is not known")
     groups = [None] * len(sizes)
     actors = reader.listed(groups) if used & 1 else groups
     reasons = reader.listed(groups) if used & 2 else groups
@@ -237,6 +237,12 @@ def sections(reader, sizes, entries):
         said = {"actor": actors[group], "reason": reasons[group], "lot": lot, "serial": serial,
                 "expires": day}
         entry.update({name: text for name, text in said.items() if text is not None})
+    if used & 64:
+        number = reader.size(len(different))
+        booked = [(reader.size(len(different) - 1), reader.take(1)[0]) for _ in range(number)]
+        check(all(decimals <= 6 for _, decimals in booked), "an entry has a value that the frame does not list")
+        return {different[place]: decimals for place, decimals in booked}
+    return {} if used & 32 else None
 
 
 def columns(data, first, count, version):
@@ -277,10 +283,9 @@ def columns(data, first, count, version):
                 entries[-1]["undoes"] = "count"
             if flag & 64:
                 entries[-1]["clock"] = "untrusted"
-    if version == 2:
-        sections(reader, sizes, entries)
+    decimals = sections(reader, sizes, skus, entries) if version == 2 else None
     check(reader.at == len(reader.data), "the columns are too long")
-    return entries
+    return entries, decimals
 
 
 def decode(frame):
@@ -309,7 +314,9 @@ def content(r, kind, version):
         first, body["digest"], body["chain"] = r.varint(), r.hash(), chain()
         count, body["taken"] = r.varint(32), r.taken()
         check(1 <= count <= 1000 and 1 <= first <= 2**63 - count, "a position is out of range")
-        body["entries"] = columns(r.take(r.varint()), first, count, version)
+        body["entries"], decimals = columns(r.take(r.varint()), first, count, version)
+        if decimals is not None:
+            body["decimals"] = decimals
     elif kind == 3:
         body = {"kind": "resume", "epoch": r.epoch(), "acked_seq": r.number(), "nonce": r.varint()}
     elif kind == 4:

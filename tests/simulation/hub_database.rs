@@ -260,6 +260,12 @@ impl Books for HubDatabase {
         Ok(())
     }
 
+    fn remove_transfer(&mut self, book: i64, number: u64) -> Kept<()> {
+        self.touch()?;
+        self.transfers.remove(&(book, number));
+        Ok(())
+    }
+
     fn transfers_after(
         &mut self,
         book: i64,
@@ -369,6 +375,16 @@ impl Books for HubDatabase {
             (since > after).then(|| (sku.clone(), *decimals))
         };
         Ok(skus.iter().filter_map(decimals).collect())
+    }
+
+    fn decimals_at(&mut self, skus: &[(Sku, u64)]) -> Kept<Vec<(Sku, Decimals, Decimals)>> {
+        let decimals = |(sku, number): &(Sku, u64)| {
+            let (since, decimals) = self.decimals.get(sku).copied().unwrap_or_default();
+            // Those before a change are not kept here: the simulation gives decimals once.
+            let then = if since <= *number { decimals } else { Decimals::default() };
+            (sku.clone(), decimals, then)
+        };
+        Ok(skus.iter().map(decimals).collect())
     }
 
     fn listings_after(&mut self, number: u64, limit: usize) -> Kept<Vec<(u64, Listing)>> {

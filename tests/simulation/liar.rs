@@ -99,7 +99,7 @@ impl World {
             entries.push(entry);
         }
         let taken = if self.dice.one_in(3) { taken } else { book.taken };
-        Frame::Entries(Entries { epoch: epoch.into(), checks, taken, entries })
+        Frame::Entries(Entries { epoch: epoch.into(), checks, taken, entries, decimals: None })
     }
 
     fn forged_entry(&mut self, book: &Book, seq: Seq) -> Entry {

@@ -268,7 +268,8 @@ impl Memory {
         let posted = &posted[..posted.len().min(OLD_FRAME_ENTRIES)];
         let entries: Vec<Entry> = posted.iter().map(|posted| posted.entry.clone()).collect();
         let checks = posted[posted.len() - 1].checks;
-        let frame = Frame::Entries(Entries { epoch: epoch.into(), checks, taken, entries });
+        let epoch = epoch.into();
+        let frame = Frame::Entries(Entries { epoch, checks, taken, entries, decimals: None });
         (frame.encode(Wire::V1), posted.len())
     }
 

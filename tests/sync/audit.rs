@@ -208,6 +208,55 @@ fn the_entry_of_a_grant_says_who_and_why_and_which_lot() {
     pair.assert_in_step();
 }
 
+#[test]
+fn a_hub_signs_nothing_more_without_its_key_or_once_its_books_were_edited() {
+    let mut hub = Hub::start_with("");
+    let receive = |hub: &Hub, id: &str| {
+        assert_eq!(hub.http().post("/api/receipts", &one(id, "A", 5)).status, 200);
+    };
+    let told = |hub: &Hub| {
+        let problem = hub.http().get("/api/status").json()["ledger_problem"].clone();
+        let signed = hub.http().metric("stockgate_hub_ledger_signed");
+        assert_eq!(problem.is_null(), signed == 1, "{problem}");
+        problem.as_str().unwrap_or_default().to_owned()
+    };
+    let run = |hub: &Hub, arguments: &[&str]| {
+        run_to_end(stockgate_hub().args(arguments).arg("--config").arg(hub.config_path()))
+    };
+    receive(&hub, "r1");
+    receive(&hub, "r2");
+    hub.restart();
+    assert_eq!(told(&hub), "");
+    assert_eq!(run(&hub, &["doctor"]).code, Some(0));
+
+    let key = hub.database().with_file_name("hub.key");
+    let whole = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    hub.restart();
+    assert!(told(&hub).contains("hub.key is missing"));
+    let doctor = run(&hub, &["doctor"]);
+    assert!(doctor.code == Some(1) && doctor.stdout.contains("is missing"), "{doctor:?}");
+    fs::write(&key, &whole).unwrap();
+    hub.restart();
+    assert_eq!(told(&hub), "");
+
+    hub.terminate();
+    let db = Connection::open(hub.database()).unwrap();
+    db.execute("UPDATE movement SET change = 50 WHERE seq = 2", []).unwrap();
+    drop(db);
+    hub.launch();
+    let problem = told(&hub);
+    assert!(problem.contains("entries 1 to 2"), "{problem}");
+    receive(&hub, "r3");
+    hub.terminate();
+    let db = Connection::open(hub.database()).unwrap();
+    let signed: i64 =
+        db.query_row("SELECT max(seq) FROM books_checkpoint", [], |row| row.get(0)).unwrap();
+    assert_eq!(signed, 2, "the hub goes on, and signs nothing");
+    let verified = run(&hub, &["verify"]);
+    assert!(verified.stderr.contains("entry 1 is wrong"), "{verified:?}");
+}
+
 /// A gateway with a restock and some deductions, which the hub has seen signed.
 fn signed(deductions: usize) -> Pair {
     let mut pair = Pair::stocked(&[("A", 20)]);

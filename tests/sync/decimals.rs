@@ -186,6 +186,60 @@ fn whole_units_that_were_booked_before_the_decimals_came_are_never_mixed_with_th
 }
 
 #[test]
+fn what_was_booked_by_an_earlier_catalogue_is_the_same_at_the_hub() {
+    let broker = Broker::start();
+    let hub = Hub::start_with(&broker.section());
+    let list = |decimals: u8| {
+        let csv = CATALOGUE.replace("kg,3", &format!("kg,{decimals}"));
+        let answer = hub.http().send_raw("PUT", "/api/catalogue", csv.as_bytes());
+        assert_eq!(answer.status, 200, "{answer:?}");
+    };
+    list(2);
+    let mut gateway = Gateway::start_with(&broker.section());
+    until("the catalogue is taken", || {
+        gateway.http().call("get", json!({"sku": "KG"})).is_ok_and(|it| it["decimals"] == 2)
+    });
+    gateway.configure(&gateway.address(), "");
+    gateway.restart();
+    gateway.http().ok("restock", json!({"request_id": "in", "sku": "KG", "quantity": 1.25}));
+    list(3);
+    gateway.configure(&gateway.address(), &broker.section());
+    gateway.restart();
+    until_confirmed(&gateway);
+
+    assert_eq!(gateway.http().item("KG")["on_hand"], json!(1.25));
+    assert_eq!(hub.stock("KG")["total"], json!(1.25));
+    assert_same_entries(&gateway.http().ledger(), &hub.ledger(SITE, ID));
+    let events = hub.http().get("/api/events?after=0").json();
+    assert_eq!(events["events"][0]["change"], json!(1.25), "{events}");
+    assert_eq!(hub.http().get("/api/reconcile").json()["balanced"], true);
+    let problem =
+        eventually("it is shown", || hub.gateway()?["problem"].as_str().map(str::to_owned));
+    assert!(problem.contains("SKU KG in 2 decimals"), "{problem}");
+    let reason = || gateway.http().get("/api/status").json()["sync"]["reason"].clone();
+    let here = "SKU KG is booked here with 2 decimals, and the hub's catalogue gives it 3";
+    until("the gateway says it", || reason().as_str().is_some_and(|it| it.contains(here)));
+    let grant = |id: &str, sku: &str| json!({"request_id": id, "site": SITE, "gateway": ID, "sku": sku, "quantity": 2});
+    let both = json!({"request_id": "r", "lines": [{"sku": "KG", "quantity": 9},
+        {"sku": "A", "quantity": 9}]});
+    assert_eq!(hub.http().post("/api/receipts", &both).status, 200);
+    hub.http().post("/api/grants", &grant("g", "KG")).refused("gateway_closed");
+    assert_eq!(hub.http().post("/api/grants", &grant("a", "A")).status, 200);
+    until("the other one arrives", || {
+        gateway.http().call("get", json!({"sku": "A"})).is_ok_and(|it| it["on_hand"] == 2)
+    });
+
+    gateway.http().ok("count", json!({"request_id": "c", "sku": "KG", "counted": 0}));
+    until("it is settled", || hub.gateway().is_some_and(|it| it["problem"].is_null()));
+    until("the gateway knows it", || reason().is_null());
+    assert_eq!(hub.http().post("/api/grants", &grant("g2", "KG")).status, 200);
+    until("it is granted", || gateway.http().item("KG")["on_hand"] == 2);
+    until_confirmed(&gateway);
+    assert_eq!(hub.http().get("/api/reconcile").json()["balanced"], true);
+    assert_eq!(hub.stock("KG")["total"], json!(9));
+}
+
+#[test]
 fn a_refusal_is_repeated_after_the_sku_was_given_decimals() {
     let hub = Hub::start_with("");
     let http = hub.http();

@@ -75,7 +75,7 @@ pub(super) fn restocks(epoch: Epoch, first_seq: u64, lines: &[(&str, i64)]) -> F
         checks.chain = checks.chain.with(&entry);
         entries.push(entry);
     }
-    Frame::Entries(Entries { epoch, checks, taken: Taken::default(), entries })
+    Frame::Entries(Entries { epoch, checks, taken: Taken::default(), entries, decimals: None })
 }
 
 fn restock(seq: u64, sku: Sku, change: i64) -> Entry {

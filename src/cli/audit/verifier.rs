@@ -5,6 +5,8 @@ use std::fmt;
 use serde_json::Value;
 
 use super::format::{CheckpointLine, Head, chain_of_entry, repeats_a_name};
+#[cfg(feature = "hub")]
+use crate::limits::UNSIGNED_IN_BOOKS_MAX;
 use crate::limits::{UNSIGNED_ENTRIES_MAX, UNSIGNED_MS_MAX};
 use crate::stock::{Chain, Origin, Seq, SignedPosition};
 
@@ -225,6 +227,18 @@ impl Verifier {
         if self.is_overdue() {
             let why = "it and what follows is not signed, for longer than a device leaves it so";
             return Err(Wrong::unproved(first, why));
+        }
+        Ok(verdict)
+    }
+
+    /// How far the ledger of a gateway with a key is sound in the books of a hub. It sends what it has
+    /// signed at the end of its entries, so it is the number of them that counts, and not the time.
+    #[cfg(feature = "hub")]
+    pub(in crate::cli) fn end_in_books(&self) -> Result<Verdict, Wrong> {
+        let verdict = self.verdict()?;
+        if self.unsigned > UNSIGNED_IN_BOOKS_MAX {
+            let why = "it and what follows is not signed, though the gateway has a key";
+            return Err(Wrong::unproved(self.first_unsigned(), why));
         }
         Ok(verdict)
     }

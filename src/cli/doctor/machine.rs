@@ -117,7 +117,10 @@ pub(super) fn key(report: &mut Report, data_dir: &Path) {
         return report.wrong(check, message, next);
     }
     match SigningKey::read(&path) {
-        Ok(_) => report.ok(check, format!("{shown} holds a key")),
+        Ok(_) => {
+            report.ok(check, format!("{shown} holds a key"));
+            others_may_read(report, &path);
+        }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             let message = format!("{shown} cannot be looked at: {error}");
             report.skipped(check, message, "run the doctor as the gateway's account, or as root");
@@ -126,6 +129,14 @@ pub(super) fn key(report: &mut Report, data_dir: &Path) {
             let message = format!("the ledger is not signed: {error}");
             report.wrong(check, message, "put back a copy of it; without one, move it away and restart the gateway, which makes a new key, and have the hub accept that");
         }
+    }
+}
+
+/// Says of a key that more accounts than its owner's may read it.
+pub(in crate::cli) fn others_may_read(report: &mut Report, path: &Path) {
+    if fs::metadata(path).is_ok_and(|file| file.mode() & 0o077 != 0) {
+        let message = format!("other accounts may read {}, and sign with it", path.display());
+        report.note(Check::Key, message, "chmod 600");
     }
 }
 

@@ -218,6 +218,8 @@ fn hub_step(reason: &str) -> &'static str {
         "at the hub, see how its books came to be older, then POST /api/books/recover"
     } else if reason.starts_with("the hub refuses") {
         "GET /api/gateways at the hub says more; if nobody has changed this database, POST /api/gateways/{site}/{gateway}/reopen there, else restore it"
+    } else if reason.contains("the hub's catalogue gives it") {
+        "stockgate count SKU 0 here, and book the goods under another SKU; or give the gateway a new database"
     } else if reason.contains("the hub does not") {
         "look at the hub: systemctl status stockgate-hub, whether its mqtt.url is the same broker, and whether the broker lets both publish"
     } else {

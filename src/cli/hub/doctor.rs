@@ -1,6 +1,7 @@
 //! `doctor`: finds out what is wrong with a hub, and says what to do. It changes nothing, and runs
 //! beside the hub.
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,9 +12,10 @@ use crate::cli::doctor::{machine, reach};
 use crate::cli::tell;
 use crate::config::{self, BookStore, HubConfig, PostgresUrl};
 use crate::hub::core::size_limit;
-use crate::hub::upkeep::{Examination, ServerFacts, examine};
+use crate::hub::upkeep::{Examination, ServerFacts, examine, key_file};
 use crate::net::access::Role;
 use crate::net::mqtt::RAISE_THE_LIMIT;
+use crate::process::signing_key::SigningKey;
 use crate::protocol::topic::{Channel, shared_filter, topic_filter};
 use crate::sizes::Bytes;
 use crate::store::FreeSpace;
@@ -130,6 +132,9 @@ async fn books(report: &mut Report, store: &BookStore) {
                 Some(version) => {
                     report.ok(Check::Database, format!("books in {store}"));
                     found_in_books(report, &found, version);
+                    if found.version == Some(found.newest) {
+                        key(report, store, &found);
+                    }
                 }
                 None => {
                     let message = format!("there are no books in {store}");
@@ -140,6 +145,44 @@ async fn books(report: &mut Report, store: &BookStore) {
         Err(error) => {
             let message = format!("books in {store}: {error}");
             report.wrong(Check::Database, message, out_of_reach(store));
+        }
+    }
+}
+
+/// Whether the hub's own ledger is what was signed of it, and the key is there that has signed it.
+fn key(report: &mut Report, store: &BookStore, found: &Examination) {
+    const PUT_BACK: &str = "put back a copy of it, and start the hub again";
+    if let Some(fault) = &found.signed.fault {
+        let message = format!("the hub's own ledger was changed, and is not signed: {fault}");
+        let next = "stockgate-hub verify says more; keep a copy of the books, and restore a backup";
+        report.wrong(Check::Ledger, message, next);
+    }
+    let (last, Some(file)) = (found.signed.key, key_file(store)) else { return };
+    let shown = file.display();
+    match SigningKey::read(&file) {
+        Ok(key) if last.is_none_or(|last| last == key.public()) => {
+            report.ok(Check::Key, format!("{shown} holds a key"));
+            machine::others_may_read(report, &file);
+        }
+        Ok(_) => {
+            let message = format!("{shown} is another key than the one that has signed last");
+            report.note(Check::Key, message, "if nobody has replaced it, put it back from a copy");
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if last.is_some() {
+                let message = format!(
+                    "{shown} is missing: unless it is the credential hub.key, the ledger is not signed"
+                );
+                report.note(Check::Key, message, PUT_BACK);
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let message = format!("{shown} cannot be looked at: {error}");
+            report.skipped(Check::Key, message, "run the doctor as the hub's account, or as root");
+        }
+        Err(error) => {
+            let message = format!("the hub's own ledger is not signed: {error}");
+            report.wrong(Check::Key, message, PUT_BACK);
         }
     }
 }
@@ -266,7 +309,15 @@ async fn running(report: &mut Report, config: &HubConfig) {
         return report.skipped(Check::Hub, message, next);
     }
     match reach::get(address, "/readyz", "").await {
-        Ok((200, _)) => report.ok(Check::Hub, format!("the hub at {address} is ready")),
+        Ok((200, _)) => {
+            report.ok(Check::Hub, format!("the hub at {address} is ready"));
+            let page = reach::get(address, "/metrics", "").await;
+            let is_unsigned = |page: &str| page.contains("\nstockgate_hub_ledger_signed 0\n");
+            if page.is_ok_and(|(_, page)| is_unsigned(&page)) {
+                let next = "its log says why, at its start, and so does GET /api/status; put that right and restart it";
+                report.wrong(Check::Key, "the running hub does not sign its own ledger", next);
+            }
+        }
         Ok((_, body)) => {
             let problem: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
             let why = problem["detail"].as_str().unwrap_or("it does not say why");

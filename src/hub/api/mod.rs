@@ -120,6 +120,11 @@ impl HubApi {
         self.metrics.outgoing.get()
     }
 
+    /// Why the hub's own ledger is not signed, if it is not.
+    pub(in crate::hub) fn ledger_problem(&self) -> Option<&str> {
+        self.health.ledger_problem.as_deref()
+    }
+
     /// Alive means that the writing thread goes round.
     pub(in crate::hub) fn liveness(&self) -> Result<&'static str, Problem> {
         if self.health.is_alive() {

@@ -63,15 +63,15 @@ impl AccountUpdate {
         if !entry.fits_kind() {
             return Ok(false);
         }
+        let Some(scaled) = self.scaled(entry) else { return Ok(false) };
         let mut matched = Matched::Known;
         if matches!(entry.kind, Kind::Grant | Kind::Recall) {
             matched = matcher.match_or_take_over(entry)?;
             if matched == Matched::No {
                 return Ok(false);
             }
-            self.count_transferred(entry, matched, matcher);
+            self.count_transferred((entry, scaled.0), matched, matcher);
         }
-        let Some(scaled) = self.scaled(entry) else { return Ok(false) };
         let account = self.accounts.get_mut(&entry.sku).expect("read for every SKU");
         let before = account.allotment.figures();
         account.allotment.on_hand += scaled.0;
@@ -91,20 +91,18 @@ impl AccountUpdate {
 
     /// What an entry changes on hand and reserved, in the catalogue's smallest unit.
     fn scaled(&self, entry: &Entry) -> Option<(i64, i64)> {
-        let factor = self.whole_units.factor(&entry.sku);
-        let change = entry.change.checked_mul(factor)?;
-        let reserved = entry.reserved_change.checked_mul(factor)?;
+        let change = self.whole_units.to_books(&entry.sku, entry.change)?;
+        let reserved = self.whole_units.to_books(&entry.sku, entry.reserved_change)?;
         let is_sound = |change: i64| change.unsigned_abs() <= STOCK_MAX.unsigned_abs();
         (is_sound(change) && is_sound(reserved)).then_some((change, reserved))
     }
 
     fn count_transferred<B: Books>(
         &mut self,
-        entry: &Entry,
+        (entry, units): (&Entry, i64),
         matched: Matched,
         matcher: &TransferMatcher<'_, B>,
     ) {
-        let units = entry.change.saturating_mul(self.whole_units.factor(&entry.sku));
         if entry.kind == Kind::Grant && matched != Matched::TakenOver {
             let arrived = self.arrived.entry(entry.sku.clone()).or_default();
             *arrived = arrived.saturating_add(units);

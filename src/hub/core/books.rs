@@ -127,6 +127,8 @@ pub trait Books {
 
     /// Stores a new or changed transfer.
     fn save_transfer(&mut self, book: i64, issued: &IssuedTransfer) -> Result<(), Self::Error>;
+    /// Removes a transfer that was not sent.
+    fn remove_transfer(&mut self, book: i64, number: u64) -> Result<(), Self::Error>;
     /// The transfers of a book after a number, in order, at most `limit`.
     fn transfers_after(
         &mut self,
@@ -303,6 +305,11 @@ pub trait Books {
     fn last_listing(&mut self) -> Result<u64, Self::Error>;
     /// The decimals of those SKUs that got them after a number, or lost them: 0 then.
     fn decimals_after(&mut self, skus: &[(Sku, u64)]) -> Result<Vec<(Sku, Decimals)>, Self::Error>;
+    /// The decimals of SKUs by the catalogue as it is, and after the change with a number.
+    fn decimals_at(
+        &mut self,
+        skus: &[(Sku, u64)],
+    ) -> Result<Vec<(Sku, Decimals, Decimals)>, Self::Error>;
     /// Stores a changed listing under the number of the change.
     fn save_listing(&mut self, number: u64, listing: &Listing) -> Result<(), Self::Error>;
     /// The changes of the catalogue after a number, in order, at most `limit`. A SKU that changed

@@ -67,7 +67,7 @@ pub fn bring_back<B: Books>(
     }
     let held = books.allotments(old.id)?;
     if let Some(sku) = withheld(&held, new) {
-        return Ok(Err(CannotBringBack::Closed(whole_units::why_withheld(sku))));
+        return Ok(Err(CannotBringBack::Closed(whole_units::why_withheld(new, sku))));
     }
     let lines: Vec<Line> = held.iter().filter_map(|(sku, held)| all_of(sku, held)).collect();
     if let Some(sku) = without_room(books, new, &lines)? {
@@ -83,7 +83,7 @@ pub fn bring_back<B: Books>(
     })
 }
 
-/// A SKU that the old database has units of, and the new one books in whole units: no transfer of it
+/// A SKU that the old database has units of, and the new one books in other decimals: no transfer of it
 /// would be sent, nor any that follows.
 fn withheld<'h>(held: &'h [(Sku, Allotment)], new: &Book) -> Option<&'h Sku> {
     let has_units = |held: &Allotment| held.on_hand + held.in_transit > 0;

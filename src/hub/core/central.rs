@@ -10,8 +10,8 @@ use super::central_request::{CentralRequest, fingerprints};
 use super::movement::{MovementKind, Occasion};
 use super::orders::{self, Ordered};
 use super::records::{AppliedRequest, Book, DecidedRequest, Elsewhere, Pool, PoolLine};
+use super::taken_over;
 use super::transfer::{issue, without_room};
-use super::{taken_over, whole_units};
 use crate::limits::STOCK_MAX;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{
@@ -248,7 +248,7 @@ impl<B: Books> Pools<'_, B> {
         };
         match request {
             CentralRequest::Grant { gateway, lines } => {
-                let mut book = self.open_book(gateway, lines)?;
+                let mut book = self.open_book(gateway, Direction::Grant, lines)?;
                 if let Some(sku) = without_room(self.books, &book, lines)? {
                     let rejection = Rejection::NoRoom(gateway.clone(), sku);
                     return Err(NotApplied::Rejected(rejection));
@@ -258,7 +258,7 @@ impl<B: Books> Pools<'_, B> {
                 Ok(vec![gateway.clone()])
             }
             CentralRequest::Recall { gateway, lines } => {
-                let mut book = self.open_book(gateway, lines)?;
+                let mut book = self.open_book(gateway, Direction::Recall, lines)?;
                 self.check_known(lines)?;
                 issue(self.books, &mut book, request_id, Direction::Recall, lines, cause)?;
                 Ok(vec![gateway.clone()])
@@ -304,13 +304,14 @@ impl<B: Books> Pools<'_, B> {
     fn open_book(
         &mut self,
         gateway: &GatewayId,
+        direction: Direction,
         lines: &[Line],
     ) -> Result<Book, NotApplied<B::Error>> {
         let Some(book) = self.books.books(gateway)?.pop() else {
             return Err(NotApplied::Rejected(Rejection::UnknownGateway(gateway.clone())));
         };
-        if let Some(line) = lines.iter().find(|line| book.whole_units.contains(&line.sku)) {
-            let reason = whole_units::why_withheld(&line.sku);
+        let withheld = |line| book.whole_units.why_withheld(direction, line);
+        if let Some(reason) = lines.iter().find_map(withheld) {
             return Err(NotApplied::Rejected(Rejection::Fenced(gateway.clone(), reason)));
         }
         let Some(reason) = book.why_closed() else { return Ok(book) };

@@ -31,7 +31,7 @@ pub(super) fn count_sold<B: Books>(
             | Kind::Recall => 0,
         };
         if units != 0 {
-            let units = units.saturating_mul(book.whole_units.factor(&entry.sku));
+            let units = book.whole_units.to_books(&entry.sku, units).unwrap_or_default();
             *sold.entry((day_of(entry, now_ms), &entry.sku)).or_default() += units;
         }
     }
@@ -59,7 +59,7 @@ pub(super) fn count_refused<B: Books>(
     {
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let refused_lines = number(*lines);
-        let refused_units = number(*units).saturating_mul(book.whole_units.factor(sku));
+        let refused_units = book.whole_units.to_books_up(sku, number(*units));
         let counts = DemandCounts { sold: 0, refused_lines, refused_units };
         books.count_demand(book, day, sku, counts)?;
     }
@@ -67,7 +67,7 @@ pub(super) fn count_refused<B: Books>(
 }
 
 /// The SKUs whose decimals have changed after the catalogue that the gateway has taken. Those that it
-/// keeps in whole units are counted as such.
+/// keeps in other decimals are counted as such.
 fn outdated<B: Books>(
     books: &mut B,
     book: &Book,

@@ -258,6 +258,7 @@ impl Conversation {
         let found = books.transfers_after(book.id, after, FRAME_TRANSFERS_MAX)?;
         let (mut transfers, bytes) = fitting(found, limit);
         transfers.truncate(whole_units::sendable(books, book, &transfers)?);
+        book.whole_units.put_in_own(&mut transfers);
         let Some(last) = transfers.last() else {
             return Ok(None);
         };

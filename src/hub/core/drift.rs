@@ -87,8 +87,9 @@ pub fn repair<B: Books>(books: &mut B, gateway: &GatewayId) -> Result<Option<Vec
     let mut repaired = Vec::new();
     for (sku, on_hand, reserved) in books.ledger_sums(book.id)? {
         digest = digest.moved(&sku, (0, 0), (on_hand, reserved));
-        let factor = book.whole_units.factor(&sku);
-        let (on_hand, reserved) = (on_hand * factor, reserved * factor);
+        // Each entry was exact in the books, and so is their sum.
+        let in_books = |units| book.whole_units.to_books(&sku, units).unwrap_or_default();
+        let (on_hand, reserved) = (in_books(on_hand), in_books(reserved));
         let allotment = left.remove(&sku).unwrap_or_default();
         if allotment.figures() != (on_hand, reserved) {
             repaired.push((sku, Allotment { on_hand, reserved, ..allotment }));

@@ -10,6 +10,7 @@ use super::problem::{UNLISTED, WAITING, end_waiting, note_waiting};
 use super::quota::Quota;
 use super::records::Book;
 use super::transfer::{Counted, TransferMatcher, count_taken};
+use super::withdraw::withdraw;
 use super::{anywhere, demand, drift, policy, recovery, reopen, whole_units};
 use crate::protocol::frame::{Entries, Frame};
 use crate::protocol::topic::GatewayId;
@@ -24,9 +25,8 @@ pub(super) fn apply<B: Books>(
     skip: usize,
     now_ms: i64,
 ) -> Result<FrameOutcome, B::Error> {
-    let Frame::Entries(Entries { entries, checks, taken, .. }) = frame else {
-        return Ok(FrameOutcome::default());
-    };
+    let Frame::Entries(frame) = frame else { return Ok(FrameOutcome::default()) };
+    let Entries { entries, checks, taken, .. } = frame;
     let entries = &entries[skip..];
     let new = new_skus(books, &book, entries)?;
     let new_skus = match count_unknown(books, &new)? {
@@ -40,11 +40,16 @@ pub(super) fn apply<B: Books>(
         }
     };
     let before = book.clone();
-    whole_units::find(books, &mut book, &new, entries, taken.catalogue)?;
+    if let Some(reason) = whole_units::find(books, &mut book, &new, frame)? {
+        return wait(books, with_pending(before, entries, now_ms), reason, now_ms);
+    }
     let update = match book_entries(books, &mut book, (entries, *taken), checks.chain)? {
         Ok(update) => update,
         Err(Unbookable::Transfer(what)) if book.wire == Version::V2 => {
             return hold_instead(books, with_pending(before, entries, now_ms), &what, now_ms);
+        }
+        Err(Unbookable::Inexact(reason)) => {
+            return wait(books, with_pending(before, entries, now_ms), reason, now_ms);
         }
         Err(Unbookable::Transfer(reason) | Unbookable::Fault(reason)) => {
             return fence_and_refuse(books, before, reason, now_ms);
@@ -57,6 +62,9 @@ pub(super) fn apply<B: Books>(
         drift::start_search(&mut book, last_seq);
     }
     book.cursor.acked_seq = last_seq;
+    let mut returned: Vec<Sku> = update.returned().collect();
+    returned.extend(withdraw_new(books, &mut book, &before)?);
+    whole_units::note_settled(books, &mut book, entries)?;
     whole_units::restate(books, &mut book)?;
     if !before.cursor.checks.chain.is_like(checks.chain) {
         book.chain_since = before.cursor.acked_seq;
@@ -76,7 +84,6 @@ pub(super) fn apply<B: Books>(
     books.save(&book)?;
     demand::count_sold(books, &book, entries, now_ms)?;
     // Sales that wait for what has come back are first, then the gateways that wait for it.
-    let returned: Vec<Sku> = update.returned().collect();
     let mut granted = anywhere::serve(books, &[&returned[..], &recalled].concat())?;
     granted.extend(policy::replenish(books, &book, &update)?);
     granted.extend(policy::serve_all(books, &returned)?);
@@ -84,6 +91,17 @@ pub(super) fn apply<B: Books>(
     let answer = closed.unwrap_or(FrameAnswer::Ack { epoch, acked_seq: last_seq });
     let entries = entries.len() as u64;
     Ok(FrameOutcome { entries, granted, new_skus, ..FrameOutcome::answered(answer) })
+}
+
+/// Withdraws grants of SKUs that were just found to be in other decimals.
+fn withdraw_new<B: Books>(
+    books: &mut B,
+    book: &mut Book,
+    before: &Book,
+) -> Result<Vec<Sku>, B::Error> {
+    let found = book.whole_units.skus().filter(|sku| !before.whole_units.contains(sku));
+    let found: Vec<Sku> = found.cloned().collect();
+    withdraw(books, book, &found)
 }
 
 /// Notes since when entries wait. After some were booked, the next ones are at most as old as the
@@ -192,6 +210,8 @@ pub fn reject_frame<B: Books>(
 enum Unbookable {
     /// They speak of a transfer that the hub has not made, as far as the books know.
     Transfer(String),
+    /// The decimals of the books cannot say them.
+    Inexact(String),
     Fault(String),
 }
 
@@ -207,7 +227,8 @@ fn book_entries<B: Books>(
     let mut matcher = TransferMatcher::new(books, book).with_taken(taken);
     for entry in entries {
         if !update.apply(entry, &mut matcher)? {
-            return Ok(Err(unbookable(entry)));
+            let inexact = whole_units::why_inexact(matcher.book(), entry);
+            return Ok(Err(inexact.map_or_else(|| unbookable(entry), Unbookable::Inexact)));
         }
     }
     if update.reached.chain != chain {

@@ -123,6 +123,7 @@ fn entries(epoch: Uuid, first: Seq, last: Seq) -> Frame {
         checks: checks(last),
         taken: Taken::default(),
         entries,
+        decimals: None,
     })
 }
 

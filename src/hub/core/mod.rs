@@ -36,9 +36,11 @@ mod records;
 mod recovery;
 mod reopen;
 mod retire;
+mod scale;
 mod taken_over;
 mod transfer;
 mod whole_units;
+mod withdraw;
 
 pub use self::answer::FrameAnswer;
 pub use self::anywhere::{

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::judge::Cursor;
 use super::lost_frames::LostFrames;
+use super::scale::Scale;
 use crate::limits::STOCK_MAX;
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
@@ -68,7 +69,7 @@ pub struct Book {
     /// What is added to the numbers of the catalogue's changes in frames to the gateway. It has taken
     /// changes up to here from other books, or from these before an older copy of them was put back.
     pub catalogue_base: u64,
-    /// What it booked in whole units.
+    /// What it booked in whole units, or in other decimals than the catalogue's.
     pub whole_units: WholeUnits,
 }
 
@@ -105,11 +106,11 @@ pub struct Takeover {
     pub in_step_ms: i64,
 }
 
-/// What a database booked before it knew what the catalogue says.
+/// What a database booked before it knew what the catalogue says now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WholeUnits {
-    /// The SKUs that it books in whole units, with the decimals that the catalogue gives them.
-    pub(super) skus: Vec<(Sku, Decimals)>,
+    /// The SKUs that it books in whole units, or in other decimals than the catalogue gives them.
+    pub(super) skus: Vec<(Sku, Scale)>,
     /// The end of its ledger when it greeted last.
     pub(super) greeted_seq: Seq,
     /// The last change of the catalogue that it had taken then.

@@ -8,7 +8,8 @@ use super::records::{Book, IssuedTransfer};
 use crate::limits::TRANSFER_LINES_ISSUED;
 use crate::protocol::wire::Version;
 use crate::stock::{
-    Cause, Decimals, Direction, Entry, Kind, Line, RequestId, Seq, Sku, Taken, Transfer, totals,
+    Cause, Decimals, Direction, Entry, Kind, Line, Quantity, RequestId, Seq, Sku, Taken, Transfer,
+    totals,
 };
 
 /// Issues the transfers of a request. The caller has taken a grant's units from where they were, and
@@ -135,7 +136,10 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
                 continue;
             };
             let is_same = issued.transfer.request_id == entry.request_id && line.sku == entry.sku;
-            let asked = line.quantity.units();
+            let (direction, own) = (issued.transfer.direction, &self.book.whole_units);
+            let Some(asked) = own.own_quantity(direction, line).map(Quantity::units) else {
+                return Ok(false);
+            };
             match (issued.transfer.direction, entry.kind) {
                 (Direction::Grant, Kind::Grant) => {
                     self.book.match_position.line += 1;
@@ -174,9 +178,9 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
 
     /// Counts units in a measure that those of all SKUs have in common.
     fn count_taken_over(&mut self, entry: &Entry) -> Result<(), B::Error> {
-        let decimals = match self.book.whole_units.contains(&entry.sku) {
-            true => Decimals::default(),
-            false => self.books.sku_record(&entry.sku)?.decimals,
+        let decimals = match self.book.whole_units.own_decimals_of(&entry.sku) {
+            Some(own) => own,
+            None => self.books.sku_record(&entry.sku)?.decimals,
         };
         let scale = Decimals::MOST.one() / decimals.one();
         let units = entry.change.unsigned_abs().saturating_mul(scale);
@@ -212,6 +216,8 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
             return false;
         }
         let issued = self.current.as_mut().expect("its line was read just before");
+        let sku = &issued.transfer.lines[index as usize].sku;
+        let Some(given) = self.book.whole_units.to_books(sku, given) else { return false };
         issued.returned[index as usize] = given;
         true
     }
@@ -239,6 +245,10 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
         let closed = self.changed.iter().map(|issued| &issued.transfer);
         let recalls = closed.filter(|transfer| transfer.direction == Direction::Recall);
         recalls.flat_map(|transfer| &transfer.lines).map(|line| line.sku.clone()).collect()
+    }
+
+    pub(super) fn book(&self) -> &Book {
+        self.book
     }
 
     pub(super) fn books(&mut self) -> &mut B {

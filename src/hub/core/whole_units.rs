@@ -1,57 +1,117 @@
-//! SKUs that a gateway booked in whole units before it knew that the catalogue gives them decimals.
+//! SKUs that a gateway booked in other decimals than the catalogue gives them now: in whole units, or
+//! in those of an earlier catalogue.
 //!
-//! The decimals of a SKU are fixed where it is booked first. So such a database keeps to whole units,
-//! and the books count them in the catalogue's smallest unit, so that no sum mixes the two. Its own
-//! ledger stays as it is, and it gets no transfers of that SKU. People settle the conflict: they keep the
-//! goods under another SKU, or give the gateway a new database, which learns of the decimals first.
+//! The decimals of a SKU are fixed where it is booked first. So such a database keeps to its own, and
+//! the books count them in the catalogue's smallest unit, so that no sum mixes the two. Its own
+//! ledger stays as it is. As long as it has units of that SKU it gets no transfers of it; what was
+//! granted before this was known is withdrawn, see [`withdraw`](super::withdraw). People settle the
+//! conflict: they count the SKU to 0 there and keep the goods under another one, or give the gateway a
+//! new database, which learns of the decimals first. A database in which it was settled can be granted
+//! what its own decimals can say.
+//!
+//! In which decimals it books, a database says with its entries. Of one that does not, it is known by
+//! the catalogue that it had taken.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use super::books::Books;
 use super::decimals::SkuDecimals;
-use super::problem;
+use super::problem::{self, WAITING};
 use super::records::{Allotment, Book, WholeUnits};
+use super::scale::Scale;
 use crate::limits::WHOLE_UNITS_MAX;
-use crate::protocol::frame::Hello;
-use crate::stock::{Decimals, Entry, Seq, Sku, Transfer};
+use crate::protocol::frame::{BookedDecimals, Entries, Hello};
+use crate::protocol::wire::Version;
+use crate::stock::{Decimals, Direction, Entry, Kind, Line, Quantity, Seq, Sku, Transfer};
 
 /// How a problem begins that says so.
 const CONFLICT: &str = "it has booked SKU ";
 /// The beginning that an earlier version wrote.
 const CONFLICT_BEFORE: &str = "it has booked in whole units";
-/// What settles it …
+/// What settles it.
 const SETTLE: &str =
     "count it to 0 there and keep the goods under another SKU, or give the gateway a new database";
-/// … and what does where units are in transit, which no count ends.
-const SETTLE_IN_TRANSIT: &str =
-    "what is on its way there holds up all that follows, so give the gateway a new database";
 
 impl WholeUnits {
-    /// How many of the catalogue's smallest units make one of the database's.
-    pub fn factor(&self, sku: &Sku) -> i64 {
-        let of = self.skus.iter().find(|(of, _)| of == sku);
-        of.map_or(1, |(_, decimals)| decimals.one().cast_signed())
+    fn scale(&self, sku: &Sku) -> Option<Scale> {
+        self.skus.iter().find(|(of, _)| of == sku).map(|(_, scale)| *scale)
+    }
+
+    /// Units of the database in the catalogue's; `None` if they are no whole number of these.
+    pub(super) fn to_books(&self, sku: &Sku, units: i64) -> Option<i64> {
+        self.scale(sku).map_or(Some(units), |scale| scale.to_books(units))
+    }
+
+    /// The same, rounded up.
+    pub(super) fn to_books_up(&self, sku: &Sku, units: i64) -> i64 {
+        self.scale(sku).map_or(units, |scale| scale.to_books_up(units))
     }
 
     pub fn contains(&self, sku: &Sku) -> bool {
-        self.skus().any(|of| of == sku)
+        self.scale(sku).is_some()
     }
 
-    /// The SKUs that the database books in whole units.
+    /// The SKUs that the database books in other decimals.
     pub fn skus(&self) -> impl Iterator<Item = &Sku> {
         self.skus.iter().map(|(sku, _)| sku)
     }
 
+    /// Those of them of which this was not settled.
+    pub fn in_conflict(&self) -> impl Iterator<Item = &Sku> {
+        self.skus.iter().filter(|(_, scale)| !scale.is_settled).map(|(sku, _)| sku)
+    }
+
     /// The decimals of the amounts in the database's own ledger.
     pub fn own_decimals(&self, sku: &Sku, decimals: &SkuDecimals) -> Decimals {
-        if self.contains(sku) { Decimals::default() } else { decimals.of(sku) }
+        self.own_decimals_of(sku).unwrap_or_else(|| decimals.of(sku))
+    }
+
+    /// The same; `None` if they are those of the catalogue.
+    pub(super) fn own_decimals_of(&self, sku: &Sku) -> Option<Decimals> {
+        self.scale(sku).map(|scale| scale.own)
     }
 
     /// The figures of the database itself.
     pub(super) fn own(&self, sku: &Sku, (on_hand, reserved): (i64, i64)) -> (i64, i64) {
-        let factor = self.factor(sku);
-        (on_hand / factor, reserved / factor)
+        let own = |units| self.scale(sku).map_or(units, |scale| scale.to_own_down(units));
+        (own(on_hand), own(reserved))
+    }
+
+    /// The quantity of a line in the units of the database. A grant is exact or not to be sent; a
+    /// recall asks for less if it must, but for one unit.
+    pub(super) fn own_quantity(&self, direction: Direction, line: &Line) -> Option<Quantity> {
+        let Some(scale) = self.scale(&line.sku) else { return Some(line.quantity) };
+        let units = match direction {
+            Direction::Grant => scale.to_own(line.quantity.units())?,
+            Direction::Recall => scale.to_own_down(line.quantity.units()).max(1),
+        };
+        Quantity::of_sum(u64::try_from(units).ok()?)
+    }
+
+    /// Gives transfers in the units of the database.
+    pub(super) fn put_in_own(&self, transfers: &mut [Transfer]) {
+        for Transfer { direction, lines, .. } in transfers {
+            for line in lines {
+                line.quantity = self.own_quantity(*direction, line).unwrap_or(line.quantity);
+            }
+        }
+    }
+
+    /// Why the database gets no transfer of a line, if it gets none.
+    pub(super) fn why_withheld(&self, direction: Direction, line: &Line) -> Option<String> {
+        let scale = self.scale(&line.sku)?;
+        if !scale.is_settled {
+            return Some(conflict(&line.sku, &how(scale), SETTLE));
+        }
+        let is_exact = scale.to_own(line.quantity.units()).is_some()
+            && self.own_quantity(direction, line).is_some();
+        let (sku, own) = (&line.sku, in_decimals(scale.own));
+        (!is_exact).then(|| {
+            format!(
+                "it books SKU {sku} {own} and keeps to them, and this quantity cannot be said so; choose one that can"
+            )
+        })
     }
 
     pub(super) fn receive_greeting(&mut self, hello: &Hello) {
@@ -65,23 +125,51 @@ impl WholeUnits {
     }
 }
 
-/// Why a database gets no transfer of a SKU that it books in whole units.
-pub(super) fn why_withheld(sku: &Sku) -> String {
-    conflict(sku, SETTLE)
+/// Why a database gets no transfer of a SKU of which it is in conflict.
+pub(super) fn why_withheld(book: &Book, sku: &Sku) -> String {
+    conflict(sku, &book.whole_units.scale(sku).map_or_else(String::new, how), SETTLE)
 }
 
-fn conflict(skus: impl Display, settle: &str) -> String {
-    format!(
-        "{CONFLICT}{skus} in whole units, before it knew that the catalogue gives decimals there, and keeps to them; it is granted none of it: {settle}"
-    )
+/// Why entries wait that the books cannot say in their decimals.
+pub(super) fn why_inexact(book: &Book, entry: &Entry) -> Option<String> {
+    let scale = book.whole_units.scale(&entry.sku)?;
+    let is_exact = |units| scale.to_books(units).is_some();
+    let Entry { seq, sku, change, reserved_change, .. } = entry;
+    let (own, listed) = (in_decimals(scale.own), in_decimals(scale.listed));
+    (!is_exact(*change) || !is_exact(*reserved_change)).then(|| {
+        format!(
+            "{WAITING}: entry {seq} books SKU {sku} {own}, and the books have it {listed}, which cannot say it; give the gateway a new database, and keep the goods under another SKU"
+        )
+    })
 }
 
-/// Says in a database's problem of which SKUs it has units in whole units, as long as it has any.
+fn in_decimals(decimals: Decimals) -> String {
+    match u8::from(decimals) {
+        0 => "in whole units".into(),
+        1 => "in 1 decimal".into(),
+        count => format!("in {count} decimals"),
+    }
+}
+
+/// How a database books a SKU, and since when.
+fn how(scale: Scale) -> String {
+    let (own, listed) = (in_decimals(scale.own), u8::from(scale.listed));
+    match u8::from(scale.own) {
+        0 => format!("{own}, before it knew that the catalogue gives decimals there"),
+        _ => format!("{own}, before it knew that the catalogue gives it {listed}"),
+    }
+}
+
+fn conflict(skus: impl Display, how: &str, settle: &str) -> String {
+    format!("{CONFLICT}{skus} {how}, and keeps to them; it is granted none of it: {settle}")
+}
+
+/// Says in a database's problem of which SKUs it has units in other decimals, as long as it has any.
 pub(super) fn restate<B: Books>(books: &mut B, book: &mut Book) -> Result<(), B::Error> {
-    let skus: Vec<Sku> = book.whole_units.skus().cloned().collect();
-    if skus.is_empty() {
+    if book.whole_units.skus.is_empty() {
         return Ok(());
     }
+    let skus: Vec<Sku> = book.whole_units.in_conflict().cloned().collect();
     let accounts = books.accounts(book.id, &skus)?;
     let held = skus.into_iter().zip(accounts.into_iter().map(|of| of.allotment));
     let held: Vec<(Sku, Allotment)> =
@@ -90,49 +178,123 @@ pub(super) fn restate<B: Books>(books: &mut B, book: &mut Book) -> Result<(), B:
         problem::take_back(&mut book.problem, beginning);
     }
     if let [(first, _), others @ ..] = held.as_slice() {
-        let is_coming = held.iter().any(|(_, held)| held.in_transit != 0);
-        let settle = if is_coming { SETTLE_IN_TRANSIT } else { SETTLE };
+        let how = book.whole_units.scale(first).map_or_else(String::new, how);
         let why = match others.len() {
-            0 => conflict(first, settle),
-            others => conflict(format_args!("{first} and {others} more"), settle),
+            0 => conflict(first, &how, SETTLE),
+            others => conflict(format_args!("{first} and {others} more"), &how, SETTLE),
         };
         problem::add(&mut book.problem, &why);
     }
     Ok(())
 }
 
-/// Finds the SKUs among those that are new to a database which it booked without the decimals that
-/// the catalogue gives them.
-pub(super) fn find<B: Books>(
+/// Notes where a database has nothing left of a SKU that it books in other decimals, and where it
+/// enters units of it again.
+pub(super) fn note_settled<B: Books>(
     books: &mut B,
     book: &mut Book,
-    new: &[Sku],
     entries: &[Entry],
-    taken: u64,
 ) -> Result<(), B::Error> {
-    let last = if new.is_empty() { 0 } else { books.last_listing()? + book.catalogue_base };
-    let mut unseen = Vec::new();
-    for sku in new {
-        let first = entries.iter().find(|entry| entry.sku == *sku);
-        let known = first.map_or(last, |first| book.whole_units.known_at(first.seq, taken));
-        if known < last {
-            unseen.push((sku.clone(), known.saturating_sub(book.catalogue_base)));
-        }
-    }
-    if unseen.is_empty() {
+    let changed = |sku: &&Sku| entries.iter().any(|entry| entry.sku == **sku);
+    let skus: Vec<Sku> = book.whole_units.skus().filter(changed).cloned().collect();
+    if skus.is_empty() {
         return Ok(());
     }
-    for (sku, decimals) in books.decimals_after(&unseen)? {
-        let has_decimals = decimals != Decimals::default();
-        if has_decimals && book.whole_units.skus.len() < WHOLE_UNITS_MAX {
-            book.whole_units.skus.push((sku, decimals));
+    let accounts = books.accounts(book.id, &skus)?;
+    let held: BTreeMap<Sku, Allotment> =
+        skus.into_iter().zip(accounts.into_iter().map(|of| of.allotment)).collect();
+    for (sku, scale) in &mut book.whole_units.skus {
+        let Some(held) = held.get(sku) else { continue };
+        let enters =
+            |entry: &Entry| entry.sku == *sku && entry.change > 0 && entry.kind != Kind::Grant;
+        if (held.on_hand, held.in_transit) == (0, 0) {
+            scale.is_settled = true;
+        } else if entries.iter().any(enters) {
+            scale.is_settled = false;
         }
     }
     Ok(())
 }
 
-/// How many of the transfers may be sent: up to the first one with a SKU in other units, or whose
-/// decimals the database does not know yet.
+/// Finds the SKUs among those that are new to a database which it booked in other decimals than the
+/// catalogue gives them. Returns why the entries have to wait, if the books cannot count them.
+pub(super) fn find<B: Books>(
+    books: &mut B,
+    book: &mut Book,
+    new: &[Sku],
+    frame: &Entries,
+) -> Result<Option<String>, B::Error> {
+    let asked = to_compare(books, book, new, frame)?;
+    if asked.is_empty() {
+        return Ok(None);
+    }
+    for (sku, listed, then) in books.decimals_at(&asked)? {
+        let own = frame.decimals.as_ref().map_or(then, |booked| decimals_in(booked, &sku));
+        if own == listed {
+            continue;
+        }
+        if own > listed && !is_fixed(books, &sku)? {
+            return Ok(Some(too_fine(&sku, own, listed)));
+        }
+        if book.whole_units.skus.len() >= WHOLE_UNITS_MAX {
+            return Ok(Some(format!(
+                "{WAITING}: it books SKU {sku} {}, and the catalogue gives it other decimals, as {WHOLE_UNITS_MAX} more of its SKUs; give the gateway a new database",
+                in_decimals(own)
+            )));
+        }
+        book.whole_units.skus.push((sku, Scale::new(listed, own)));
+    }
+    Ok(None)
+}
+
+/// The SKUs whose decimals are to be compared, and the last change of the catalogue that the database
+/// can have known when it booked each first.
+fn to_compare<B: Books>(
+    books: &mut B,
+    book: &Book,
+    new: &[Sku],
+    frame: &Entries,
+) -> Result<Vec<(Sku, u64)>, B::Error> {
+    let new: Vec<&Sku> = new.iter().filter(|sku| !book.whole_units.contains(sku)).collect();
+    let last = if new.is_empty() { 0 } else { books.last_listing()? };
+    let is_whole = frame.decimals.as_ref().is_none_or(Vec::is_empty);
+    if new.is_empty() || last == 0 && is_whole {
+        return Ok(Vec::new());
+    }
+    let known = |sku: &Sku| {
+        let first = frame.entries.iter().find(|entry| entry.sku == *sku);
+        // It is no older than its entries, and version 1 has no decimals at all.
+        match first.filter(|_| book.wire == Version::V2) {
+            Some(first) => book.whole_units.known_at(first.seq, frame.taken.catalogue),
+            None => 0,
+        }
+    };
+    let known = new.into_iter().map(|sku| (sku.clone(), known(sku)));
+    let may_differ =
+        |(_, known): &(Sku, u64)| frame.decimals.is_some() || *known < last + book.catalogue_base;
+    let in_books = |(sku, known): (Sku, u64)| (sku, known.saturating_sub(book.catalogue_base));
+    Ok(known.filter(may_differ).map(in_books).collect())
+}
+
+fn decimals_in(booked: &BookedDecimals, sku: &Sku) -> Decimals {
+    booked.iter().find(|(of, _)| of == sku).map(|(_, decimals)| *decimals).unwrap_or_default()
+}
+
+/// Whether the catalogue cannot give a SKU other decimals any more.
+fn is_fixed<B: Books>(books: &mut B, sku: &Sku) -> Result<bool, B::Error> {
+    books.expect_skus(std::slice::from_ref(sku))?;
+    Ok(books.sku_record(sku)?.pool.is_some())
+}
+
+fn too_fine(sku: &Sku, own: Decimals, listed: Decimals) -> String {
+    let (own, listed) = (in_decimals(own), in_decimals(listed));
+    format!(
+        "{WAITING}: it has booked SKU {sku} {own}, and the catalogue gives it {listed}; publish a catalogue that gives it {own}",
+    )
+}
+
+/// How many of the transfers may be sent: up to the first one that the database's own decimals cannot
+/// say, or with a SKU whose decimals the database does not know yet.
 pub(super) fn sendable<B: Books>(
     books: &mut B,
     book: &Book,
@@ -143,8 +305,10 @@ pub(super) fn sendable<B: Books>(
     skus.sort();
     skus.dedup();
     let waiting = unknown_decimals(books, book, skus)?;
-    let waits = |sku: &Sku| book.whole_units.contains(sku) || waiting.contains_key(sku);
-    let waits = |transfer: &Transfer| transfer.lines.iter().any(|line| waits(&line.sku));
+    let waits = |transfer: &Transfer| {
+        let own = |line| book.whole_units.own_quantity(transfer.direction, line);
+        transfer.lines.iter().any(|line| own(line).is_none() || waiting.contains_key(&line.sku))
+    };
     Ok(transfers.iter().position(waits).unwrap_or(transfers.len()))
 }
 

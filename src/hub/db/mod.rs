@@ -34,7 +34,7 @@ pub(super) use self::sink_rows::{
 use self::sql::{Executor, SqlValue};
 pub(super) use self::sqlite::open_existing as open_books_file;
 pub(super) use self::working_set::{
-    BooksTransaction, Expected, MovementsEnd, OWN_LEDGER, Prunable, read_catalogue,
+    BooksTransaction, Expected, MovementsEnd, OWN_LEDGER, Prunable, SignedMovements, read_catalogue,
 };
 use self::working_set::{ChainedUpTo, CountedReserved, number_feed};
 use crate::config::BookStore;

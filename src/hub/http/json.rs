@@ -169,6 +169,8 @@ pub(super) struct StatusJson<'a> {
     pub(super) pending_out: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) problem: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ledger_problem: Option<&'a str>,
     /// The gateways that sales from anywhere ask for nothing for a while, as `site/gateway`.
     pub(super) left_out: Vec<String>,
 }

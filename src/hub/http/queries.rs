@@ -40,6 +40,7 @@ impl HubApi {
             held: status.held,
             pending_out: self.pending_out(),
             problem: self.problem(),
+            ledger_problem: self.ledger_problem(),
             left_out: self.left_out.gateways().iter().map(ToString::to_string).collect(),
         }))
     }

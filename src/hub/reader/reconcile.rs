@@ -124,14 +124,14 @@ fn with_problems(db: &mut dyn Executor) -> Result<Vec<DriftJson>, BooksError> {
     Ok(drift)
 }
 
-/// The SKUs of which a database has units that it books in whole units.
+/// The SKUs of which a database has units that it books in other decimals, which is not settled.
 fn in_whole_units(
     db: &mut dyn Executor,
     book: i64,
     whole_units: &WholeUnits,
 ) -> Result<Vec<Sku>, BooksError> {
     let key = |sku: &Sku| vec![SqlValue::Int(book), SqlValue::text(sku.as_str())];
-    let rows: Vec<SqlRow> = whole_units.skus().map(key).collect();
+    let rows: Vec<SqlRow> = whole_units.in_conflict().map(key).collect();
     if rows.is_empty() {
         return Ok(Vec::new());
     }

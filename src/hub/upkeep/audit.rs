@@ -23,6 +23,8 @@ pub(crate) struct AuditedLedger {
     pruned: Option<(Seq, Chain)>,
     /// The position after which it has the newer kind of chain.
     chain_since: Seq,
+    /// Whether the gateway has shown a key to sign with.
+    pub(crate) has_key: bool,
     /// What was signed of it, in order.
     pub(crate) signed: Vec<Signed>,
 }
@@ -72,8 +74,9 @@ impl BooksAudit {
                        ORDER BY seq";
             let signed = db.query(sql, &[])?.into_iter().map(read_signed).collect::<Result<_, _>>();
             let (origin, end) = (Movement::origin(books), (seq, chain));
-            let (signed, pruned) = (signed?, read_pruned(db, OWN_LEDGER)?);
-            Ok(AuditedLedger { origin, book: None, end, pruned, chain_since: 0, signed })
+            let (signed, pruned): (Vec<Signed>, _) = (signed?, read_pruned(db, OWN_LEDGER)?);
+            let has_key = !signed.is_empty();
+            Ok(AuditedLedger { origin, book: None, end, pruned, chain_since: 0, has_key, signed })
         })
     }
 
@@ -83,7 +86,9 @@ impl BooksAudit {
         of: Option<&GatewayId>,
     ) -> Result<Vec<AuditedLedger>, BooksError> {
         self.0.read(|db| {
-            let sql = "SELECT id, site, gateway, epoch, acked_seq, chain, chain_sha256, chain_since
+            let sql =
+                "SELECT id, site, gateway, epoch, acked_seq, chain, chain_sha256, chain_since,
+                           device_key
                        FROM book WHERE $1 = '' OR site = $1 AND gateway = $2 ORDER BY id";
             let (site, gateway) = of.map_or(("", ""), |id| (&id.site, &id.gateway));
             let found = db.query(sql, &[SqlValue::text(site), SqlValue::text(gateway)])?;
@@ -169,12 +174,13 @@ fn read_ledger(db: &mut dyn Executor, row: SqlRow) -> Result<AuditedLedger, Book
     let (seq, older) = (row.number()?, Chain::Xxh3(row.bits()?));
     let end = (seq, row.bytes_or_null()?.map_or(older, Chain::Sha256));
     let chain_since = row.number()?;
+    let has_key = row.bytes_or_null::<32>()?.is_some();
     let sql = "SELECT seq, chain, at_ms, signature, public_key FROM checkpoint
                WHERE book = $1 ORDER BY seq";
     let signed = db.query(sql, &[SqlValue::Int(book)])?.into_iter().map(read_signed);
     let signed = signed.collect::<Result<_, _>>()?;
     let pruned = read_pruned(db, book)?;
-    Ok(AuditedLedger { origin, book: Some(book), end, pruned, chain_since, signed })
+    Ok(AuditedLedger { origin, book: Some(book), end, pruned, chain_since, has_key, signed })
 }
 
 fn read_pruned(db: &mut dyn Executor, book: i64) -> Result<Option<(Seq, Chain)>, BooksError> {

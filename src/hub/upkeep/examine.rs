@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::BookStore;
 use crate::hub::db::sql::{Executor, RowReader, SqlRow};
-use crate::hub::db::{BooksDatabase, BooksError, newest_version};
+use crate::hub::db::{BooksDatabase, BooksError, SignedMovements, newest_version};
 use crate::hub::reader::{balance_page, problems, size_limits};
 use crate::limits::PAGE_MAX;
 use crate::protocol::topic::GatewayId;
@@ -31,6 +31,8 @@ pub(crate) struct Examination {
     pub(crate) problems: Vec<(String, String, String)>,
     /// The first gateways that large frames do not reach, and the size of such frames.
     pub(crate) size_limits: Vec<(GatewayId, u64)>,
+    /// What is signed of the hub's own ledger.
+    pub(crate) signed: SignedMovements,
     /// Of books in PostgreSQL.
     pub(crate) server: Option<ServerFacts>,
 }
@@ -82,6 +84,7 @@ impl Examination {
             let gateways = db.query("SELECT count(*) FROM book WHERE in_force = 1", &[])?;
             Ok((one(gateways)?.number()?, problems(db)?, size_limits(db, GATEWAYS_NAMED_MAX)?))
         })?;
+        self.signed = database.read(SignedMovements::read)?;
         let mut after = String::new();
         loop {
             let page = database.read(|db| balance_page(db, &after, PAGE_MAX))?;

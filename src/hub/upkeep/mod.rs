@@ -9,3 +9,4 @@ pub(crate) use self::audit::{AuditedEntry, AuditedLedger, BooksAudit};
 pub(crate) use self::copy::copy_books;
 pub(crate) use self::examine::{Examination, ServerFacts, examine, examine_copy};
 pub(crate) use self::replace::{Replaced, replace_books};
+pub(crate) use super::signer::key_file;

@@ -10,7 +10,7 @@ use super::bytes::{ColumnReader, put_size, put_varint};
 use super::text::put_texts;
 use crate::protocol::envelope::FrameError;
 use crate::stock::{
-    Actor, Cause, Day, Entry, IdError, Lot, OptionalTrace, Reason, Serial, Sku, Trace,
+    Actor, Cause, Day, Decimals, Entry, IdError, Lot, OptionalTrace, Reason, Serial, Sku, Trace,
 };
 
 const ACTORS: u8 = 1;
@@ -18,7 +18,10 @@ const REASONS: u8 = 2;
 const LOTS: u8 = 4;
 const SERIALS: u8 = 8;
 const DAYS: u8 = 16;
-const KNOWN: u8 = ACTORS | REASONS | LOTS | SERIALS | DAYS;
+/// All SKUs are booked in whole units. Nothing follows.
+const WHOLE: u8 = 32;
+const DECIMALS: u8 = 64;
+const KNOWN: u8 = ACTORS | REASONS | LOTS | SERIALS | DAYS | WHOLE | DECIMALS;
 
 /// The numbers of a listed item: the same as before, no value, and the first value of the list.
 const SAME: usize = 0;
@@ -29,11 +32,12 @@ const OUT_OF_RANGE: FrameError =
     FrameError::Body("an entry has a value that the frame does not list");
 
 /// Writes the byte that names the sections, and those that are used. There is a cause for each
-/// group.
+/// group; a SKU with decimals is named by its place.
 pub(super) fn put<'a>(
     out: &mut Vec<u8>,
     causes: impl Iterator<Item = &'a Cause> + Clone,
     entries: &[Entry],
+    decimals: Option<&[(usize, Decimals)]>,
 ) {
     let heads = || causes.clone();
     let traces = || entries.iter().filter_map(|entry| entry.trace.as_deref());
@@ -43,6 +47,8 @@ pub(super) fn put<'a>(
         (LOTS, traces().any(|trace| trace.lot.is_some())),
         (SERIALS, traces().any(|trace| trace.serial.is_some())),
         (DAYS, traces().any(|trace| trace.expires.is_some())),
+        (WHOLE, decimals.is_some_and(<[_]>::is_empty)),
+        (DECIMALS, decimals.is_some_and(|decimals| !decimals.is_empty())),
     ];
     let used = used.into_iter().filter(|(_, is_used)| *is_used);
     let used = used.fold(0, |used, (section, _)| used | section);
@@ -63,6 +69,13 @@ pub(super) fn put<'a>(
     }
     if used & DAYS != 0 {
         put_days(out, entries);
+    }
+    if let Some(decimals) = decimals.filter(|decimals| !decimals.is_empty()) {
+        put_size(out, decimals.len());
+        for (place, decimals) in decimals {
+            put_size(out, *place);
+            out.push(u8::from(*decimals));
+        }
     }
 }
 
@@ -118,22 +131,24 @@ fn put_days(out: &mut Vec<u8>, entries: &[Entry]) {
     }
 }
 
-/// Causes and traces as read: one for each group, and one for each entry.
+/// Causes and traces as read, one for each group, and one for each entry; and what is said of decimals.
 pub(super) struct Sections {
     pub(super) causes: Vec<Cause>,
     pub(super) traces: Vec<OptionalTrace>,
+    pub(super) decimals: Option<Vec<(usize, Decimals)>>,
 }
 
 impl Sections {
     /// What columns without sections say.
     pub(super) fn none(groups: usize, entries: usize) -> Self {
-        Self { causes: vec![Cause::default(); groups], traces: vec![None; entries] }
+        let (causes, traces) = (vec![Cause::default(); groups], vec![None; entries]);
+        Self { causes, traces, decimals: None }
     }
 
-    /// Reads the sections of so many groups, and of entries with these SKUs.
+    /// Reads the sections of so many groups and different SKUs, and of entries with these SKUs.
     pub(super) fn read(
         reader: &mut ColumnReader<'_>,
-        groups: usize,
+        (groups, different): (usize, usize),
         skus: &[&Sku],
     ) -> Result<Self, FrameError> {
         let used = reader.bytes(1)?[0];
@@ -151,6 +166,11 @@ impl Sections {
         }
         if used & (LOTS | SERIALS | DAYS) != 0 {
             read.traces = reader.traces(used, skus)?;
+        }
+        if used & DECIMALS != 0 {
+            read.decimals = Some(reader.decimals(different)?);
+        } else if used & WHOLE != 0 {
+            read.decimals = Some(Vec::new());
         }
         Ok(read)
     }
@@ -200,6 +220,15 @@ impl ColumnReader<'_> {
         let number = given.iter().filter(|given| **given == 1).count();
         let mut serials = self.texts(vec![None; number].into_iter(), Serial::parse)?.into_iter();
         Ok(given.iter().map(|given| (*given == 1).then(|| serials.next()).flatten()).collect())
+    }
+
+    fn decimals(&mut self, different: usize) -> Result<Vec<(usize, Decimals)>, FrameError> {
+        let number = self.size(different)?;
+        self.many(number, |reader| {
+            let place = reader.size(different.saturating_sub(1))?;
+            let decimals = Decimals::try_from(reader.bytes(1)?[0]).map_err(|_| OUT_OF_RANGE)?;
+            Ok((place, decimals))
+        })
     }
 
     fn days(

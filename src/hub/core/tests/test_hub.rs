@@ -8,7 +8,9 @@ use crate::config::BookStore;
 use crate::hub::db::sql::SqlValue;
 use crate::hub::db::{BooksDatabase, BooksError, BooksTransaction};
 use crate::hub::reader;
-use crate::protocol::frame::{Behind, Bound, Entries, Frame, Hello, Position, TakenUpTo};
+use crate::protocol::frame::{
+    Behind, BookedDecimals, Bound, Entries, Frame, Hello, Position, TakenUpTo,
+};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::{
@@ -289,6 +291,8 @@ pub(in crate::hub) struct Ledger {
     pub(in crate::hub) requests: u64,
     pub(in crate::hub) taken: Taken,
     pub(in crate::hub) bound: Bound,
+    /// What its frames say of decimals.
+    pub(in crate::hub) decimals: Option<BookedDecimals>,
 }
 
 impl Ledger {
@@ -308,6 +312,7 @@ impl Ledger {
             requests: 0,
             taken: Taken::default(),
             bound: Bound::default(),
+            decimals: None,
         }
     }
 
@@ -412,6 +417,7 @@ impl Ledger {
             checks: self.checks,
             taken: self.taken,
             entries,
+            decimals: self.decimals.clone(),
         })
     }
 }

@@ -2,13 +2,36 @@
 
 use super::test_hub::{Ledger, TestHub, gateway_id, lines, sku};
 use crate::hub::core::*;
-use crate::protocol::frame::Frame;
+use crate::protocol::frame::{BookedDecimals, Frame};
 use crate::protocol::wire::Version;
-use crate::stock::{Decimals, Listing};
+use crate::stock::{Decimals, Line, Listing, Quantity, Sku};
 
 fn listed_in_thousandths() -> Listing {
-    let decimals = Decimals::try_from(3).unwrap();
+    listed_in(3)
+}
+
+fn listed_in(decimals: u8) -> Listing {
+    let decimals = Decimals::try_from(decimals).unwrap();
     Listing { name: Some("Apples".into()), decimals, ..Listing::removed(sku()) }
+}
+
+/// What a frame says of the decimals of the SKU.
+fn said(decimals: u8) -> Option<BookedDecimals> {
+    Some(vec![(sku(), Decimals::try_from(decimals).unwrap())])
+}
+
+/// A gateway that has booked so much by a catalogue with these decimals, and is cut off when the next
+/// catalogue comes with others.
+fn cut_off((before, after): (u8, u8), units: i64) -> (TestHub, Ledger) {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    let mut gateway = Ledger::new(1);
+    hub.change(|books| publish(books, vec![listed_in(before)]));
+    hub.answer_to(&gateway.hello());
+    gateway.taken.catalogue = 1;
+    hub.answer_to(&gateway.taken_report());
+    gateway.post(&[("restock", units)]);
+    hub.change(|books| publish(books, vec![listed_in(after)]));
+    (hub, gateway)
 }
 
 /// A gateway that was offline when the catalogue came, with 5 whole units.
@@ -139,9 +162,138 @@ fn a_transfer_waits_until_the_gateway_knows_the_decimals() {
     assert_eq!(transfers(&mut hub, 60_000), 0, "its ledger may have them in whole units");
     hub.answer_to(&gateway.frame(0));
     assert_eq!(transfers(&mut hub, 120_000), 0, "and it has");
-    let problem = hub.problem().unwrap();
-    assert!(problem.contains("on its way") && !problem.contains("count it"), "{problem}");
-    assert_eq!(hub.places(), (0, 500, 7_000));
+    assert!(hub.problem().unwrap().contains("count it to 0 there"));
+    assert_eq!(hub.places(), (500, 0, 7_000), "it was withdrawn");
+}
+
+#[test]
+fn a_grant_of_a_sku_in_conflict_returns_to_the_pool_and_holds_up_no_other() {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    let mut gateway = Ledger::new(1);
+    gateway.post(&[("restock", 7)]);
+    hub.change(|books| publish(books, vec![listed_in_thousandths()]));
+    hub.receive("in", 500);
+    let other = Sku::parse("B").unwrap();
+    let of_both = |units: [u64; 2]| {
+        let lines = [other.clone(), sku()].into_iter().zip(units);
+        lines.map(|(sku, units)| Line::new(sku, Quantity::of_line(units).unwrap())).collect()
+    };
+    let received = CentralRequest::Receive { order_id: None, lines: of_both([10, 500]) };
+    hub.decide("in-2", received).unwrap().outcome.unwrap();
+    hub.answer_to(&gateway.hello());
+    hub.grant("g", 500).unwrap().outcome.unwrap();
+    let both = CentralRequest::Grant { gateway: gateway_id(), lines: of_both([3, 400]) };
+    hub.decide("both", both).unwrap().outcome.unwrap();
+    hub.grant("last", 100).unwrap().outcome.unwrap();
+    gateway.taken.catalogue = 1;
+    hub.answer_to(&gateway.taken_report());
+
+    hub.answer_to(&gateway.frame(0));
+
+    let sent = hub.transfer();
+    assert_eq!((sent.number, sent.request_id.as_str()), (1, "both"));
+    assert_eq!((&sent.lines[0].sku, sent.lines.len()), (&other, 1));
+    assert_eq!(hub.places(), (1_007, 3, 7_000));
+    let withdrawn = "SELECT count(*) FROM movement WHERE kind = 3 AND sku = 'A'
+                     AND change = -in_transit_change AND reason LIKE 'withdrawn%'";
+    assert_eq!(hub.number(withdrawn), 3, "each has its entry");
+    assert_eq!(hub.number("SELECT count(*) FROM transfer"), 1);
+    assert!(hub.grant("g", 500).unwrap().replayed, "it was decided");
+    hub.answer_to(&gateway.post(&[("deduct", -7)]));
+    assert_eq!((hub.problem(), hub.places()), (None, (1_007, 3, 0)));
+}
+
+#[test]
+fn a_gateway_where_it_is_settled_is_granted_what_its_own_decimals_can_say() {
+    let (mut hub, mut gateway) = in_conflict();
+    hub.answer_to(&gateway.post(&[("count", -5)]));
+    hub.grant("g", 2_000).unwrap().outcome.unwrap();
+    assert_eq!(hub.transfer().lines[0].quantity.units(), 2, "in its own units");
+    assert_eq!(hub.deliver(&mut gateway).entries, 1);
+    assert_eq!((hub.problem(), hub.places()), (None, (10_500, 0, 2_000)));
+    let inexact = hub.grant("h", 1_250);
+    assert!(
+        matches!(&inexact, Err(Rejection::Fenced(_, why)) if why.contains("SKU A in whole units")),
+        "{inexact:?}"
+    );
+    hub.recall("r", 1_000).unwrap().outcome.unwrap();
+    hub.deliver(&mut gateway);
+    assert_eq!((hub.recalled("r"), hub.places()), ((true, 1_000), (11_500, 0, 1_000)));
+    assert_eq!(hub.number("SELECT searching FROM book"), 0, "nothing drifts");
+}
+
+#[test]
+fn a_gateway_that_booked_by_an_earlier_catalogue_keeps_to_its_decimals() {
+    for said in [None, said(2)] {
+        let (mut hub, mut gateway) = cut_off((2, 3), 125);
+        gateway.decimals = said;
+        hub.answer_to(&gateway.hello());
+        // By now it has the newer catalogue; its entries are older.
+        gateway.taken.catalogue = 2;
+        hub.answer_to(&gateway.frame(0));
+        assert_eq!(hub.places(), (0, 0, 1_250));
+        let problem = hub.problem().unwrap();
+        assert!(problem.contains("SKU A in 2 decimals, before it knew that"), "{problem}");
+        hub.sell(&mut gateway, 25);
+        assert_eq!(hub.places(), (0, 0, 1_000));
+        assert_eq!(hub.number("SELECT sum(change) FROM entry"), 100, "as it has it");
+        assert_eq!(hub.number("SELECT searching FROM book"), 0, "nothing drifts");
+        let shown = "SELECT CAST(sum(change_amount * 100) AS INTEGER) FROM inventory_changed_event";
+        assert_eq!(hub.number(shown), 100, "which analysts see as kilograms");
+    }
+}
+
+#[test]
+fn what_the_entries_say_of_decimals_comes_before_what_the_gateway_has_taken() {
+    for (decimals, units) in [(Some(Vec::new()), 7_000), (said(3), 7), (said(1), 700)] {
+        let mut hub = TestHub::new().of_version(Version::V2);
+        let mut gateway = Ledger::new(1);
+        hub.answer_to(&gateway.hello());
+        // They wait behind a backlog while the catalogue comes.
+        gateway.post(&[("restock", 7)]);
+        hub.change(|books| publish(books, vec![listed_in_thousandths()]));
+        gateway.taken.catalogue = 1;
+        gateway.decimals = decimals;
+        hub.answer_to(&gateway.taken_report());
+        hub.answer_to(&gateway.frame(0));
+        assert_eq!((hub.on_hand(), hub.problem().is_some()), (units, units != 7));
+    }
+}
+
+#[test]
+fn entries_that_are_finer_than_the_catalogue_wait_for_another_one() {
+    for said in [None, said(3)] {
+        let (mut hub, mut gateway) = cut_off((3, 2), 1_255);
+        gateway.decimals = said;
+        hub.answer_to(&gateway.hello());
+        let answer = hub.answer_to(&gateway.frame(0));
+        let is_said = |reason: &str| reason.contains("SKU A in 3 decimals");
+        assert!(
+            matches!(&answer, Some(FrameAnswer::Refused { reason, .. }) if is_said(reason)),
+            "{answer:?}"
+        );
+        assert!(hub.problem().is_some_and(|problem| is_said(&problem)));
+        assert_eq!((hub.entries(), hub.on_hand()), (0, 0), "nothing is rounded");
+        hub.change(|books| publish(books, vec![listed_in_thousandths()]));
+        hub.answer_to(&gateway.frame(0));
+        assert_eq!((hub.on_hand(), hub.problem()), (1_255, None));
+    }
+}
+
+#[test]
+fn finer_entries_of_a_sku_with_fixed_decimals_are_exact_or_wait() {
+    let (mut hub, mut gateway) = cut_off((3, 2), 1_250);
+    hub.receive("in", 10);
+    hub.answer_to(&gateway.hello());
+    hub.answer_to(&gateway.frame(0));
+    assert_eq!(hub.places(), (10, 0, 125));
+    let answer = hub.answer_to(&gateway.post(&[("restock", 5)]));
+    let is_said = |reason: &str| reason.contains("entry 2 books SKU A in 3 decimals");
+    assert!(
+        matches!(&answer, Some(FrameAnswer::Refused { reason, .. }) if is_said(reason)),
+        "{answer:?}"
+    );
+    assert_eq!((hub.entries(), hub.places()), (1, (10, 0, 125)));
 }
 
 #[test]

@@ -7,16 +7,16 @@ mod tables;
 
 pub(in crate::hub) use self::tables::{
     ASIDE, ASK, BOOK, BOOKS_CHECKPOINT, CHECKPOINT, ColumnType, DEMAND, ENROLLED, ENTRY,
-    ENTRY_DEFAULT, FEED, FEED_START, FEED_WAITING, GRANTED, HELD, IDENTITY, LISTING, MOVEMENT,
-    MOVEMENT_DEFAULT, MOVEMENT_END, OPEN_ORDER, OPEN_ORDER_LINE, POLICY, POOL, PRUNED, PRUNED_SUM,
-    REQUEST, RESERVATION, SINK, SINK_ASIDE, TRANSFER, Table,
+    ENTRY_DEFAULT, FEED, FEED_START, FEED_WAITING, GRANTED, HELD, IDENTITY, LISTING,
+    LISTING_DECIMALS, MOVEMENT, MOVEMENT_DEFAULT, MOVEMENT_END, OPEN_ORDER, OPEN_ORDER_LINE,
+    POLICY, POOL, PRUNED, PRUNED_SUM, REQUEST, RESERVATION, SINK, SINK_ASIDE, TRANSFER, Table,
 };
 
 /// The version that the first migration leads to: there are no books of older ones.
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 22] = [
+const MIGRATIONS: [Migration; 23] = [
     Migration::same(include_str!("version_2.sql")),
     Migration {
         script: include_str!("version_3.sql"),
@@ -55,6 +55,11 @@ const MIGRATIONS: [Migration; 22] = [
     Migration::same(include_str!("version_21.sql")),
     Migration { script: "", sqlite: "", postgresql: include_str!("version_22_postgresql.sql") },
     Migration::same(include_str!("version_23.sql")),
+    Migration {
+        script: include_str!("version_24.sql"),
+        sqlite: include_str!("version_24_sqlite.sql"),
+        postgresql: include_str!("version_24_postgresql.sql"),
+    },
 ];
 
 struct Migration {

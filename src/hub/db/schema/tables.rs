@@ -295,6 +295,13 @@ pub(in crate::hub) const LISTING: Table = Table {
     key: &["sku"],
 };
 
+/// The decimals that SKUs got, with the numbers of the changes of the catalogue.
+pub(in crate::hub) const LISTING_DECIMALS: Table = Table {
+    name: "listing_decimals",
+    columns: &[("sku", Text), ("n", Int), ("decimals", Int)],
+    key: &["sku", "n"],
+};
+
 pub(in crate::hub) const ENROLLED: Table = Table {
     name: "enrolled",
     columns: &[("site", Text), ("gateway", Text), ("at_ms", Int)],

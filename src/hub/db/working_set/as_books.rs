@@ -173,6 +173,11 @@ impl Books for BooksTransaction<'_> {
         Ok(())
     }
 
+    fn remove_transfer(&mut self, book: i64, number: u64) -> Result<(), BooksError> {
+        self.transfers.remove(book, number);
+        Ok(())
+    }
+
     fn transfers_after(
         &mut self,
         book: i64,
@@ -374,6 +379,13 @@ impl Books for BooksTransaction<'_> {
 
     fn decimals_after(&mut self, skus: &[(Sku, u64)]) -> Result<Vec<(Sku, Decimals)>, BooksError> {
         self.listings.decimals_after(self.db, skus)
+    }
+
+    fn decimals_at(
+        &mut self,
+        skus: &[(Sku, u64)],
+    ) -> Result<Vec<(Sku, Decimals, Decimals)>, BooksError> {
+        self.listings.decimals_at(self.db, skus)
     }
 
     fn listings_after(

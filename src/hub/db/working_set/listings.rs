@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::hub::db::error::BooksError;
-use crate::hub::db::schema::{ColumnType, LISTING};
+use crate::hub::db::schema::{ColumnType, LISTING, LISTING_DECIMALS};
 use crate::hub::db::sql::{Change, Executor, Keys, RowReader, SqlRow, SqlValue, Write};
 use crate::stock::{Barcode, Decimals, Listing, Sku};
 
@@ -17,6 +17,8 @@ pub(super) struct ListingSet {
     /// The decimals of all listings, and the number of the change with which each got them.
     decimals: BTreeMap<Sku, (Decimals, u64)>,
     changed: Vec<SqlRow>,
+    /// The decimals that SKUs got, with the numbers of these changes.
+    since: Vec<SqlRow>,
     /// What was read after a position, for the gateways that are there.
     after: BTreeMap<u64, Vec<(u64, Listing)>>,
 }
@@ -52,6 +54,13 @@ impl ListingSet {
         let known = self.decimals.get(&listing.sku).copied().unwrap_or_default();
         let since = if known.0 == listing.decimals { known.1 } else { number };
         self.decimals.insert(listing.sku.clone(), (listing.decimals, since));
+        if since == number {
+            self.since.push(vec![
+                SqlValue::text(listing.sku.as_str()),
+                SqlValue::number(number),
+                SqlValue::Int(u8::from(listing.decimals).into()),
+            ]);
+        }
         self.changed.push(vec![
             SqlValue::text(listing.sku.as_str()),
             SqlValue::number(number),
@@ -93,25 +102,50 @@ impl ListingSet {
         db.write(&self.changes())?;
         let sql = "SELECT listing.sku, decimals FROM {keys} AS k
                    JOIN listing ON listing.sku = k.a AND listing.decimals_n > k.b";
-        let key = |(sku, after): &(Sku, u64)| {
-            vec![SqlValue::text(sku.as_str()), SqlValue::number((*after).min(NUMBER_MAX))]
-        };
-        let rows = skus.iter().map(key).collect();
-        let keys = Keys { types: &[ColumnType::Text, ColumnType::Int], rows };
-        let found = db.query_keys(sql, &keys)?.into_iter().map(|row| {
+        let found = db.query_keys(sql, &keys(skus))?.into_iter().map(|row| {
             let mut row = RowReader::of(row);
             Ok((row.id(Sku::parse)?, row.decimals()?))
         });
         found.collect()
     }
 
-    pub(super) fn changes(&mut self) -> Vec<Change> {
-        let rows = std::mem::take(&mut self.changed);
-        if rows.is_empty() {
-            return Vec::new();
+    /// The decimals of SKUs as they are, and after the change with a number: 0 without a listing.
+    pub(super) fn decimals_at(
+        &mut self,
+        db: &mut dyn Executor,
+        skus: &[(Sku, u64)],
+    ) -> Result<Vec<(Sku, Decimals, Decimals)>, BooksError> {
+        if skus.is_empty() {
+            return Ok(Vec::new());
         }
-        vec![Change { table: &LISTING, write: Write::Set, rows }]
+        db.write(&self.changes())?;
+        let sql = "SELECT k.a, coalesce(listing.decimals, 0), coalesce((
+                       SELECT decimals FROM listing_decimals AS since
+                       WHERE since.sku = k.a AND since.n <= k.b ORDER BY since.n DESC LIMIT 1), 0)
+                   FROM {keys} AS k LEFT JOIN listing ON listing.sku = k.a";
+        let found = db.query_keys(sql, &keys(skus))?.into_iter().map(|row| {
+            let mut row = RowReader::of(row);
+            Ok((row.id(Sku::parse)?, row.decimals()?, row.decimals()?))
+        });
+        found.collect()
     }
+
+    pub(super) fn changes(&mut self) -> Vec<Change> {
+        let (rows, since) = (std::mem::take(&mut self.changed), std::mem::take(&mut self.since));
+        let changes = [
+            Change { table: &LISTING, write: Write::Set, rows },
+            Change { table: &LISTING_DECIMALS, write: Write::Set, rows: since },
+        ];
+        changes.into_iter().filter(|change| !change.rows.is_empty()).collect()
+    }
+}
+
+fn keys(skus: &[(Sku, u64)]) -> Keys {
+    let key = |(sku, number): &(Sku, u64)| {
+        vec![SqlValue::text(sku.as_str()), SqlValue::number((*number).min(NUMBER_MAX))]
+    };
+    let rows = skus.iter().map(key).collect();
+    Keys { types: &[ColumnType::Text, ColumnType::Int], rows }
 }
 
 /// All listings in the books, by SKU.

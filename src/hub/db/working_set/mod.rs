@@ -30,6 +30,7 @@ mod pools;
 mod requests;
 mod reservations;
 mod retention;
+mod signed_movements;
 mod sinks;
 mod transaction;
 mod transfers;
@@ -42,6 +43,7 @@ pub(super) use self::movements::ChainedUpTo;
 pub(in crate::hub) use self::movements::MovementsEnd;
 pub(super) use self::reservations::CountedReserved;
 pub(in crate::hub) use self::retention::Prunable;
+pub(in crate::hub) use self::signed_movements::SignedMovements;
 pub(in crate::hub) use self::transaction::BooksTransaction;
 
 #[cfg(test)]

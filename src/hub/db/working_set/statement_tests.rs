@@ -287,7 +287,7 @@ impl Counted {
         self.seq += entries.len() as u64;
         entries.iter().for_each(|entry| chain.chain = chain.chain.with(entry));
         let (epoch, taken) = (self.epoch.into(), Taken::default());
-        Frame::Entries(Entries { epoch, checks: chain, taken, entries })
+        Frame::Entries(Entries { epoch, checks: chain, taken, entries, decimals: None })
     }
 
     fn chain(&mut self) -> Checks {
@@ -311,7 +311,8 @@ fn restocks(epoch: Uuid, first: u64, skus: &[Sku]) -> Frame {
     let entries: Vec<Entry> =
         (first..).zip(skus).map(|(seq, sku)| entry(seq, sku, Kind::Restock, 1, "r")).collect();
     entries.iter().for_each(|entry| checks.chain = checks.chain.with(entry));
-    Frame::Entries(Entries { epoch: epoch.into(), checks, taken: Taken::default(), entries })
+    let taken = Taken::default();
+    Frame::Entries(Entries { epoch: epoch.into(), checks, taken, entries, decimals: None })
 }
 
 fn entry(seq: u64, sku: &Sku, kind: Kind, change: i64, id: &str) -> Entry {
