@@ -233,6 +233,8 @@ fn a_measure_that_is_no_quantity_of_the_sku_is_named() {
         ("(3111)000012(3121)000034", "m", 1, "1.2 m"),
         ("(3103)001250", "bag", 3, "1.250 kg"),
         ("(3103)001250", "", 3, "1.250 kg"),
+        ("(3103)001250", "m", 3, "1.250 kg"),
+        ("(3150)000002", "kg", 0, "2 l"),
     ] {
         let reading = right(&format!("(01)94006381333934{elements}"));
         let refused = reading.measured(unit, decimals).unwrap_err();
@@ -240,7 +242,7 @@ fn a_measure_that_is_no_quantity_of_the_sku_is_named() {
     }
     let weighed = right("(01)94006381333934(3103)001250(3203)002756");
     assert_eq!(weighed.measured("kg", 3), Ok(Some(1250)), "in pounds, too");
-    for (unit, decimals) in [("m", 3), ("pcs", 0), ("", 0)] {
+    for (unit, decimals) in [("pcs", 0), ("", 0)] {
         assert_eq!(weighed.measured(unit, decimals), Ok(None), "{unit}: no weight");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::ai::Lint;
 use super::ai_table::row_of;
 use super::error::CodeError;
 use super::gtin::verify;
@@ -31,6 +32,11 @@ impl<'a> Element<'a> {
             Err(Flaw::Other(why)) => Err(element.wrong(why)),
             Err(Flaw::CheckDigit(digits)) => verify(&digits, &format!("AI {ai}")).map(|()| element),
         }
+    }
+
+    /// Whether it names a thing, with a check digit or check characters.
+    pub(super) fn is_key(&self) -> bool {
+        row_of(self.ai).is_some_and(|row| row.has(Lint::Csum) || row.has(Lint::Csumalpha))
     }
 
     pub(super) fn count(&self) -> Result<u64, CodeError> {

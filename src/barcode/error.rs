@@ -55,6 +55,9 @@ pub enum CodeError {
         "the code can mean {0} or {1}, because a separator (FNC1) may be missing; type what the label says, and let the scanner send the separators"
     )]
     Doubtful(String, String),
+    /// The code contains a control character other than the separator FNC1.
+    #[error("the code has the control character {0:?} in it; scan it again or type the SKU")]
+    Control(char),
     /// The form of the code is broken.
     #[error("{0}; scan it again or type the SKU")]
     Form(String),

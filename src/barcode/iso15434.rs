@@ -29,14 +29,21 @@ pub(super) fn read_message(text: &str, year: u16) -> Result<Reading, CodeError> 
     let body = text.trim_start_matches(HEADER);
     let records = body.strip_prefix(RECORD_SEPARATOR).ok_or_else(without_separators)?;
     let records = records.strip_suffix(END).ok_or_else(without_end)?;
+    let mut found: Option<Reading> = None;
     for record in records.split(RECORD_SEPARATOR) {
-        match record.split_at_checked(2) {
-            Some(("05", data)) => return application_identifiers(data, year),
-            Some(("06", data)) => return data_identifiers(data),
-            Some(_) | None => {}
+        let reading = match record.split_at_checked(2) {
+            Some(("05", data)) => application_identifiers(data, year)?,
+            Some(("06", data)) => data_identifiers(data)?,
+            Some(_) | None => continue,
+        };
+        // Each says something of a thing, and which of them was scanned is not known.
+        if found.is_some_and(|other| other != reading) {
+            let why = "the message of ISO/IEC 15434 has several records that do not say the same";
+            return Err(CodeError::Form(why.into()));
         }
+        found = Some(reading);
     }
-    Ok(Reading::text())
+    Ok(found.unwrap_or_else(Reading::text))
 }
 
 fn without_separators() -> CodeError {

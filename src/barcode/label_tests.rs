@@ -36,6 +36,34 @@ fn a_lost_separator_is_doubtful_although_another_one_was_sent() {
     assert_eq!(separated.lot.as_deref(), Some("AB13012"), "the scanner sends separators");
 }
 
+/// The terminal page reads these codes by itself while its gateway is away.
+#[test]
+fn the_codes_that_the_page_reads_say_the_same_here() {
+    let cases: Vec<serde_json::Value> =
+        serde_json::from_str(include_str!("../../tests/page/codes.json")).unwrap();
+    for case in &cases {
+        let code = case["code"].as_str().unwrap();
+        let says = read(code, YEAR).map_or(serde_json::Value::Null, |reading| said(&reading));
+        assert_eq!(says, case["gateway"], "{code:?}");
+        assert!(!says.is_null() || case["page"] == false, "{code:?} is no certain reading");
+    }
+    assert!(cases.len() > 40, "{}", cases.len());
+}
+
+fn said(reading: &Reading) -> serde_json::Value {
+    let mut said = serde_json::Map::new();
+    let mut add = |name: &str, value: Option<serde_json::Value>| {
+        said.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    add("gtin", reading.gtin.map(|gtin| gtin.to_string().into()));
+    add("count", Some(reading.count.unwrap_or(1).into()));
+    add("lot", reading.lot.clone().map(Into::into));
+    add("serial", reading.serial.clone().map(Into::into));
+    add("expires", reading.expires.map(|date| date.to_string().into()));
+    add("best_before", reading.best_before.map(|date| date.to_string().into()));
+    said.into()
+}
+
 /// A label with a lot and a serial number, and no count: a part of these may look like a date.
 #[test]
 fn sound_labels_are_seldom_doubtful() {

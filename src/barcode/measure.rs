@@ -19,26 +19,13 @@ const UNITS: &str = "310kg 311m 312m 313m 314m2 315l 316m3 \
     320lb 321in 322ft 323yd 324in 325ft 326yd 327in 328ft 329yd \
     350in2 351ft2 352yd2 356ozt 357oz 360qt 361gal 364in3 365ft3 366yd3";
 
-/// The units of each kind of measure, in which goods may be counted.
-const KINDS: [&str; 4] = [
-    "kg g mg t lb lbs oz ozt",
-    "m mm cm dm km in ft yd",
-    "m2 m\u{b2} cm2 cm\u{b2} in2 ft2 yd2",
-    "l ml cl dl hl m3 m\u{b3} qt gal in3 ft3 yd3",
-];
-
-fn kind_of(unit: &str) -> Option<usize> {
-    KINDS.iter().position(|units| units.split(' ').any(|each| each.eq_ignore_ascii_case(unit)))
-}
+/// The units in which goods are weighed or measured.
+const MEASURES: &str = "kg g mg t lb lbs oz ozt m mm cm dm km in ft yd \
+    m2 m\u{b2} cm2 cm\u{b2} in2 ft2 yd2 l ml cl dl hl m3 m\u{b3} qt gal in3 ft3 yd3";
 
 /// Whether goods that are counted in a unit are weighed or measured.
 pub fn is_measure(unit: &str) -> bool {
-    kind_of(unit).is_some()
-}
-
-/// Whether it is not known what a unit measures.
-pub(super) fn is_odd(unit: &str) -> bool {
-    kind_of(unit).is_none()
+    MEASURES.split(' ').any(|each| each.eq_ignore_ascii_case(unit))
 }
 
 impl Measure {
@@ -57,11 +44,6 @@ impl Measure {
             char => char.to_ascii_lowercase(),
         };
         unit.chars().map(plain).eq(self.unit.chars())
-    }
-
-    /// Whether it measures what is counted in this unit of the catalogue.
-    pub(super) fn is_kind_of(&self, unit: &str) -> bool {
-        kind_of(self.unit) == kind_of(unit)
     }
 
     /// The measure as a whole number of the smallest part of its unit, if that part is a decimal

@@ -1,10 +1,17 @@
-//! Codes that a scanner has typed in another keyboard layout, or into an input method.
+//! Codes that a scanner has typed in another keyboard layout, into an input method, or one after the
+//! other.
 
 use super::error::CodeError;
+use super::gtin::Gtin;
 use super::reading::Reading;
+use super::text_forms::BLANKS;
 
 /// The characters of the digits 0 to 9 on a French keyboard without the shift key.
 const FRENCH_DIGITS: [char; 10] = ['à', '&', 'é', '"', '\'', '(', '-', 'è', '_', 'ç'];
+/// Digits of the GTINs of which two in a row are hardly another number, and digits of the longest one.
+const LONG_DIGITS: usize = 12;
+const GTIN_DIGITS: usize = 14;
+const DOUBLED_MIN: usize = 4;
 /// The symbologies of GTINs and element strings.
 const SYMBOLOGIES: [char; 7] = ['E', 'C', 'I', 'e', 'd', 'Q', 'J'];
 
@@ -22,6 +29,30 @@ pub(super) fn mistyped(
     let meant = french(text).or_else(|| with_label(text))?;
     let is_code = read(&meant).is_ok_and(|reading| reading.gtin.is_some());
     is_code.then(|| looks_like(&meant, why))
+}
+
+/// Why a text is no code, if it is the numbers of two articles, or one of them twice: the scanner sent
+/// nothing between them.
+pub(super) fn run_together(text: &str) -> Option<CodeError> {
+    let is_article = |code: &str| matches!(Gtin::read(code), Ok(Some(_)));
+    let are_two = |(one, other): &(&str, &str)| {
+        let are_long = one.len() >= LONG_DIGITS && other.len() >= LONG_DIGITS;
+        (are_long || one == other) && is_article(one) && is_article(other)
+    };
+    let splits = (LONG_DIGITS..=GTIN_DIGITS).filter_map(|at| text.split_at_checked(at));
+    let (one, other) = splits.chain(halves(text)).find(are_two)?;
+    Some(CodeError::Form(format!("the code is two, {one} and {other}: scan one of them, once")))
+}
+
+/// What a text consists of twice, with or without a blank between. A few characters are so by chance.
+pub fn doubled(text: &str) -> Option<&str> {
+    let (one, other) = halves(text)?;
+    (one == other && one.len() >= DOUBLED_MIN).then_some(one)
+}
+
+/// The two parts of a text with one blank, or the halves of one with none.
+fn halves(text: &str) -> Option<(&str, &str)> {
+    text.split_once(BLANKS).or_else(|| text.split_at_checked(text.len() / 2))
 }
 
 fn looks_like(meant: &str, why: &str) -> CodeError {

@@ -35,6 +35,7 @@ pub use self::format::Format;
 pub use self::gtin::{Gtin, check_digit};
 pub use self::in_store::{InStoreForm, InStoreItem};
 pub use self::measure::{Measure, is_measure};
+pub use self::mistyped::doubled;
 pub use self::reading::Reading;
 pub use self::text_forms::gtins_within;
 
@@ -43,8 +44,8 @@ use self::digital_link::link_elements;
 use self::elements::marked_elements;
 use self::gtin::are_digits;
 use self::iso15434::{is_message, read_message};
-use self::mistyped::mistyped;
-use self::text_forms::{read_form, trade_item, with_add_on};
+use self::mistyped::{mistyped, run_together};
+use self::text_forms::{is_sscc, likely_gtin, read_form, trade_item, with_add_on};
 use self::value::check_value;
 
 /// The identifiers with which an element string usually begins. With so many digits after one, a
@@ -66,6 +67,10 @@ pub fn read(code: &str, year: u16) -> Result<Reading, CodeError> {
         _ => {}
     }
     let (label, text) = split_label(code);
+    let mut controls = text.chars().filter(|char| char.is_control() && *char != FNC1);
+    if let Some(control) = controls.next().filter(|_| !is_message(text)) {
+        return Err(CodeError::Control(control));
+    }
     match label {
         // GS1-128, GS1 DataBar, GS1 DataMatrix, GS1 QR, GS1 DotCode.
         Some("C1" | "e0" | "d2" | "Q3" | "J1") => element_string(text, year, true),
@@ -130,10 +135,15 @@ fn unlabelled(text: &str, year: u16) -> Result<Reading, CodeError> {
     if begins_printed(text) || begins_like_elements(text) {
         return element_string(text, year, false);
     }
-    // With any other identifier first, it is a text unless it holds a GTIN.
-    match element_string(text, year, false) {
-        Ok(reading) if reading.gtin.is_some() => Ok(reading),
-        Ok(_) | Err(_) => Ok(Reading::text()),
+    // With any other identifier first, it is a text unless it holds a key.
+    let elements = elements(text).ok();
+    match elements.filter(|elements| elements.iter().any(Element::is_key)) {
+        Some(elements) => Reading::of_elements(&elements, year),
+        None => match run_together(text) {
+            Some(error) => Err(error),
+            None if is_sscc(text) => Ok(Reading::logistic_unit()),
+            None => Ok(Reading { likely: likely_gtin(text), ..Reading::text() }),
+        },
     }
 }
 
@@ -178,6 +188,8 @@ fn element_string(text: &str, year: u16, is_marked: bool) -> Result<Reading, Cod
 mod cases_tests;
 #[cfg(test)]
 mod dictionary_tests;
+#[cfg(test)]
+mod doubt_tests;
 #[cfg(test)]
 mod label_tests;
 #[cfg(test)]

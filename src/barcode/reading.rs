@@ -5,7 +5,7 @@ use super::element::Element;
 use super::error::CodeError;
 use super::format::Format;
 use super::gtin::Gtin;
-use super::measure::{Measure, is_odd};
+use super::measure::{Measure, is_measure};
 
 /// The content of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +29,21 @@ pub struct Reading {
     pub best_before: Option<Date>,
     /// Whether the code names a logistic unit (AI 00).
     pub is_logistic_unit: bool,
+    /// Whether the code names one of several pieces of the trade item (AI 8006 or 8026).
+    pub is_piece: bool,
+    /// The GTIN that a text may stand for. It may as well be any other number.
+    pub likely: Option<Gtin>,
 }
 
 impl Reading {
     /// The content of a code that is a plain text.
     pub fn text() -> Self {
         Self::plain(Format::Text, None)
+    }
+
+    /// The content of an SSCC without its identifier.
+    pub(super) fn logistic_unit() -> Self {
+        Self { is_logistic_unit: true, ..Self::plain(Format::Gs1, None) }
     }
 
     pub(super) fn plain(format: Format, gtin: Option<Gtin>) -> Self {
@@ -49,6 +58,8 @@ impl Reading {
             expires: None,
             best_before: None,
             is_logistic_unit: false,
+            is_piece: false,
+            likely: None,
         }
     }
 
@@ -62,15 +73,16 @@ impl Reading {
     /// decimals; `None` if the code measures nothing that is counted in such a unit.
     ///
     /// # Errors
-    /// A measure from which the quantity does not follow: it is more exact, in another unit of the
-    /// same kind, or one of several.
+    /// A measure from which the quantity does not follow: it is more exact, in another unit, or one
+    /// of several.
     pub fn measured(&self, unit: &str, decimals: u8) -> Result<Option<u64>, Measure> {
-        let counts = |measure: &&Measure| measure.is_kind_of(unit) || decimals > 0 && is_odd(unit);
+        let is_counted = decimals == 0 && !is_measure(unit);
         let mut same = self.measures.iter().filter(|measure| measure.is_in(unit));
         match (same.next(), same.next()) {
             (Some(one), None) => one.with_decimals(decimals).map(Some).ok_or(*one),
             (Some(one), Some(_)) => Err(*one),
-            (None, _) => self.measures.iter().find(counts).map_or(Ok(None), |other| Err(*other)),
+            (None, _) if is_counted => Ok(None),
+            (None, _) => self.measures.first().map_or(Ok(None), |other| Err(*other)),
         }
     }
 
@@ -92,7 +104,11 @@ impl Reading {
         };
         match *ai {
             "00" => self.is_logistic_unit = true,
-            "01" | "02" | "03" | "8006" | "8026" => self.gtin = Gtin::of_digits(&value[..14]),
+            "01" | "02" | "03" | "8006" | "8026" => {
+                self.gtin = Gtin::of_digits(&value[..14]);
+                // The piece and the total of them follow.
+                self.is_piece = value.get(16..).is_some_and(|total| !matches!(total, "" | "01"));
+            }
             "10" => self.lot = Some(value.to_string()),
             "15" => self.best_before = date()?,
             "17" => self.expires = date()?,

@@ -2,10 +2,12 @@
 //! UPC-E, and digits in groups or after a name.
 
 use super::error::CodeError;
-use super::gtin::{Gtin, are_digits, check_digit};
+use super::gtin::{Gtin, are_digits, check_digit, verify};
 use super::reading::Reading;
 
-const BLANKS: [char; 2] = [' ', '\u{a0}'];
+pub(super) const BLANKS: [char; 2] = [' ', '\u{a0}'];
+const BETWEEN: [char; 3] = [' ', '\u{a0}', '-'];
+const SSCC_DIGITS: usize = 18;
 /// The prefixes of periodicals and books, which may have an add-on.
 const PRINTED_MATTER: [&str; 3] = ["977", "978", "979"];
 /// What people write before the number of an article.
@@ -150,19 +152,38 @@ fn named(text: &str) -> Result<Option<Reading>, CodeError> {
     }
 }
 
-/// Digits with blanks as they are printed below the bars of a symbol.
+/// Digits with blanks as they are printed below the bars of a symbol. Those with hyphens may be any
+/// number, unless their check digit is wrong in groups that few others have.
 fn grouped(text: &str) -> Result<Option<Reading>, CodeError> {
-    let lengths: Vec<usize> = text.split(BLANKS).map(str::len).collect();
-    let digits = text.replace(BLANKS, "");
+    let lengths: Vec<usize> = text.split(BETWEEN).map(str::len).collect();
+    let digits = text.replace(BETWEEN, "");
+    let has_hyphen = text.contains('-');
     let can_be = match digits.len() {
         8 => lengths == [4, 4],
         12..=14 => lengths.len() > 1,
         _ => false,
     };
+    let is_group = GROUPS.contains(&lengths.as_slice()) && (!has_hyphen || lengths.len() > 2);
     match trade_item(&digits) {
-        Err(error) if GROUPS.contains(&lengths.as_slice()) && are_digits(&digits) => Err(error),
-        read => Ok(read.ok().filter(|_| can_be)),
+        Err(error) if is_group && are_digits(&digits) => Err(error),
+        read => Ok(read.ok().filter(|_| can_be && !has_hyphen)),
     }
+}
+
+/// The GTIN that a text may stand for: an ISBN-10, a UPC-A without its first zero, or digits in groups
+/// with hyphens. Other numbers look the same.
+pub(super) fn likely_gtin(text: &str) -> Option<Gtin> {
+    let read = match text.len() {
+        10 => checked(text, false, text, text.len(), "978", "").ok()?,
+        11 => trade_item(&format!("0{text}")).ok(),
+        _ => trade_item(&text.replace(BETWEEN, "")).ok().filter(|_| text.len() > 11),
+    };
+    read?.gtin
+}
+
+/// Whether 18 digits are those of a logistic unit.
+pub(super) fn is_sscc(text: &str) -> bool {
+    text.len() == SSCC_DIGITS && are_digits(text) && verify(text, "").is_ok()
 }
 
 /// The number of a book or periodical with its add-on.

@@ -11,14 +11,13 @@ use uuid::Uuid;
 use super::client::{Client, GatewayArguments};
 use super::program::Program;
 use super::{figures, tell};
-use crate::barcode::{self, Format};
 use crate::stock::{Decimal, is_invisible};
 
 /// How long to wait for the decision.
 const DECISION_MAX: Duration = Duration::from_secs(15);
 
-/// Whether a text is a code does not depend on the century of its dates.
-const YEAR: u16 = 2026;
+/// No number has more digits that a person types as a SKU.
+const DIGITS_MAX: usize = 14;
 
 /// Codes of requests that were not decided and may be sent again.
 const AGAIN: [&str; 3] = ["storage_unavailable", "overloaded", "throttled"];
@@ -210,7 +209,8 @@ fn check_typed(sku: &str, resolved: Result<Value, Value>, again: &str) -> anyhow
         Err(error) => error,
     };
     let message = error["message"].as_str().unwrap_or("?");
-    let is_code = || barcode::read(sku, YEAR).is_ok_and(|reading| reading.format != Format::Text);
+    let is_long = sku.len() > DIGITS_MAX && sku.bytes().all(|byte| byte.is_ascii_digit());
+    let is_code = || error["format"] != "text" || error["gtin"].is_string() || is_long;
     match error["code"].as_str() {
         Some("bad_code") => bail!("{message}; {exact}"),
         Some("unknown_code") if error["sku"].is_string() || is_code() => {

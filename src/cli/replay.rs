@@ -23,7 +23,7 @@ use serde_json::Value;
 pub(crate) use self::arguments::ReplayArguments;
 use self::pace::Pace;
 use self::plan::Plan;
-use self::rejects::{Reject, Rejects, RowText, UNREADABLE};
+use self::rejects::{Reject, Rejects, RowText, UNREADABLE, printable};
 use self::run::{Run, Sent};
 use self::seed::Needs;
 pub(crate) use self::summary::Summary;
@@ -50,6 +50,7 @@ pub(crate) async fn replay(
     let rejects = Rejects::open(arguments.rejects.as_deref(), &arguments.file)?;
     plan.compare_skus(&arguments).await?;
     let file = arguments.file.display().to_string();
+    plan.warnings.iter_mut().for_each(|warning| *warning = printable(warning));
     plan.warnings.iter().for_each(|warning| crate::process::logs::report(&file, warning));
     if arguments.dry_run {
         return dry_run(&arguments, &plan, rejects);

@@ -11,6 +11,13 @@ impl LookAlike {
         Self(seen(text))
     }
 
+    /// Without the zeros at its start, or what looks like them.
+    #[must_use]
+    pub fn without_leading_zeros(self) -> Self {
+        let significant = self.0.trim_start_matches('0');
+        if significant.is_empty() { self } else { Self(significant.to_owned()) }
+    }
+
     /// Whether a text looks like it.
     pub fn is(&self, text: &str) -> bool {
         // Most texts are ASCII and differ early, and a search compares many.

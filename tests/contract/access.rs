@@ -349,7 +349,12 @@ fn a_configured_origin_gets_cross_origin_answers_and_others_none() {
     let foreign = asks("https://evil.example", "/api/reservations/r1/commit");
     foreign.refused("forbidden");
     assert_eq!(foreign.header("access-control-allow-origin"), None);
-    assert_eq!(gateway.http().send("OPTIONS", "/api/reservations/r1/commit", None).status, 405);
+    // No browser asks, so nobody is let in.
+    let plain = gateway.http().send("OPTIONS", "/api/reservations/r1/commit", None);
+    assert_eq!((plain.status, plain.header("allow")), (204, Some("POST, OPTIONS")));
+    assert_eq!(plain.header("access-control-allow-methods"), None);
+    let other = gateway.http().get("/api/reservations/r1/commit");
+    assert_eq!((other.status, other.header("allow")), (405, Some("POST, OPTIONS")));
 
     let from_shop = gateway.http().with_header("Origin", SHOP);
     for (http, status) in [(from_shop.with_token("the-viewer-secret"), 200), (from_shop, 401)] {

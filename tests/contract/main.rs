@@ -29,6 +29,7 @@ mod labels;
 mod locks;
 mod logs;
 mod metrics;
+mod misreads;
 mod model;
 mod mutations;
 mod names;

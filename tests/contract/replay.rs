@@ -187,6 +187,48 @@ fn rejected_rows_are_kept_with_line_and_reason() {
     assert!(!ended.stderr.contains("line 5"), "nothing is wrong with that row: {ended:?}");
 }
 
+/// Nothing is wrong with them, and nobody would know of them otherwise.
+#[test]
+fn rows_that_the_stock_does_not_cover_are_listed_where_no_file_keeps_them() {
+    let gateway = shop();
+    let rows: Vec<String> = (0..60).map(|n| format!("R{n},BOOK,1000\n")).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let ended = replay(&gateway, &csv(&rows), &[]);
+    assert_eq!((ended.code, stock(&gateway).0), (Some(0), 100), "{ended:?}");
+    let told: Vec<&str> = ended.stderr.lines().collect();
+    assert!(told[0].contains("line 2: BOOK: ") && told[0].contains("(insufficient_stock)"));
+    assert!(told.len() == 50 && told[49].contains("no more such rows are listed"), "{told:?}");
+}
+
+#[test]
+fn what_a_file_holds_moves_no_cursor_and_makes_no_line() {
+    let gateway = shop();
+    let rows = b"order_id,sku,quantity\nE1,\x1b[2JBOOK,1\nE2,\"BO\nOK: all is well\",1\n";
+    for more in [&[][..], &["--dry-run"]] {
+        let ended = replay(&gateway, rows, more);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(!ended.stderr.contains('\x1b'), "{ended:?}");
+        assert!(ended.stderr.contains("line 2: \\u{1b}[2JBOOK: sku: "), "{ended:?}");
+        assert!(ended.stderr.contains("line 3: BO\\nOK: all is well: sku: "), "{ended:?}");
+    }
+}
+
+#[test]
+fn what_a_gateway_does_not_say_is_not_told_of_its_skus() {
+    let tokens =
+        "[[terminals.tokens]]\nname = \"line\"\nrole = \"admin\"\ntoken = \"work-0123456789a\"\n";
+    let gateway = Gateway::start_with(tokens);
+    let rows = csv(&["D1,KG,1.5\n"]);
+    let ended = replay(&gateway, &rows, &["--dry-run"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stderr.contains("fractions are not checked: "), "{ended:?}");
+    assert!(ended.stderr.contains("--token-file"), "{ended:?}");
+    let ended = replay(&gateway, &rows, &[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(!ended.stderr.contains("whole units"), "{ended:?}");
+    assert!(ended.stderr.contains("--token-file"), "{ended:?}");
+}
+
 #[test]
 fn every_row_that_is_wrong_is_listed_however_many_they_are() {
     let gateway = shop();

@@ -1,6 +1,7 @@
 // What a code stands for while the gateway is away, without a browser.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { Barcodes } from '../../src/terminal/page/barcodes.js';
@@ -163,6 +164,28 @@ test('what is not certain is not read', () => {
     `]C1010${GTIN}21A17270131`, `010${GTIN}10A\u001d21A3012`, `010${GTIN}10A302\u001d`,
     '', 'LAMP', '0104006381333932', '0204006381333931', '010400638133393110', '01040063813339311799130110L',
     '01040063813339318005000123', `010${GTIN}010${GTIN}`, `010${GTIN}30x`]) assert.equal(elementsOf(text), null, text);
+});
+
+// `label_tests.rs` reads the same codes with the gateway's reader.
+test('a code says what the gateway reads in it, or nothing', () => {
+  const cases = JSON.parse(readFileSync(new URL('codes.json', import.meta.url)));
+  for (const { code, gateway, page } of cases) {
+    const read = elementsOf(code);
+    assert.equal(read !== null, page, code);
+    if (!page) continue;
+    const { gtin, count, lot, serial, expires, best } = read;
+    const of = { gtin: gtin.padStart(14, '0'), count, lot, serial, expires: dayOf(expires), best_before: dayOf(best) };
+    assert.deepEqual(JSON.parse(JSON.stringify(of)), gateway, code);
+  }
+});
+
+/** As in the year of the cases. */
+const dayOf = (digits) => digits && traceOf({ expires: digits }, 2026).expires;
+
+test('the century of a date is the one near to the year', () => {
+  for (const [year, day] of [[2026, '1977-01-31'], [2027, '2077-01-31'], [1970, '1977-01-31'], [2127, '2177-01-31'], [2126, '2077-01-31']]) {
+    assert.equal(traceOf({ expires: '770131' }, year).expires, day, String(year));
+  }
 });
 
 test('round counts and lots with digits are read', () => {

@@ -172,9 +172,14 @@ fn is_left_out(arguments: &ReplayArguments, error: &anyhow::Error) -> bool {
     arguments.dry_run && !error.is::<Usage>()
 }
 
-/// The decimals of a SKU at the gateway; 0 if it is not known there.
+/// The decimals of a SKU at the gateway; 0 if it is not known there. Any other refusal says nothing of
+/// them.
 async fn decimals_of(client: &mut Client, sku: &Sku) -> anyhow::Result<u8> {
-    let item = client.ask(json!({"op": "get", "sku": sku.as_str()})).await?;
-    let decimals = item.ok().and_then(|item| item["decimals"].as_u64());
-    Ok(decimals.and_then(|decimals| u8::try_from(decimals).ok()).unwrap_or(0))
+    let item = match client.ask(json!({"op": "get", "sku": sku.as_str()})).await? {
+        Ok(item) => item,
+        Err(error) if error["code"] == "unknown_sku" => return Ok(0),
+        Err(error) => return Err(client.refusal(&error)),
+    };
+    let decimals = item["decimals"].as_u64().and_then(|decimals| u8::try_from(decimals).ok());
+    Ok(decimals.unwrap_or(0))
 }

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::cli::orders::Row;
 
-/// Rows that the summary lists; stderr and the file of rejects have all of them. And times that are told.
+/// Rows that the summary lists; stderr and the file of rejects have all of them. And times, and rows without
+/// stock, that are told.
 const LISTED_MAX: usize = 50;
 
 /// The code of a row that is not sent.
@@ -33,7 +34,7 @@ impl RowText {
 
     /// Where it stands, for messages.
     pub(super) fn place(&self) -> String {
-        format!("line {}: {}", self.line, self.sku)
+        printable(&format!("line {}: {}", self.line, self.sku))
     }
 }
 
@@ -65,6 +66,8 @@ pub(super) struct Rejects {
     file: Option<csv::Writer<File>>,
     /// The times that could not be read.
     warned: usize,
+    /// The rows that the stock did not cover.
+    short: usize,
     /// Those in which something is wrong: how many, and the first of them.
     pub(super) wrong: u64,
     pub(super) listed: Vec<Reject>,
@@ -101,6 +104,9 @@ impl Rejects {
             if self.listed.len() < LISTED_MAX {
                 self.listed.push(reject);
             }
+        } else if self.file.is_none() {
+            self.short += 1;
+            self.say_first(self.short, reject.line(), "rows are listed; --rejects keeps all");
         }
         Ok(())
     }
@@ -118,20 +124,35 @@ impl Rejects {
     pub(super) fn warn(&mut self, row: &Row) {
         let Err(why) = &row.at_ms else { return };
         self.warned += 1;
-        let rest = match self.warned.cmp(&LISTED_MAX) {
-            Ordering::Less => "",
-            Ordering::Equal => "; more such times are not listed",
-            Ordering::Greater => return,
-        };
         let place = RowText::of(row).place();
-        self.say(&format!("{place}: {why}; the row counts without it{rest}"));
+        let line = format!("{place}: {why}; the row counts without it");
+        self.say_first(self.warned, line, "times are listed");
+    }
+
+    /// Says a line, the `n`th of its kind, if it is one of the first.
+    fn say_first(&self, n: usize, line: String, kind: &str) {
+        match n.cmp(&LISTED_MAX) {
+            Ordering::Less => self.say(&line),
+            Ordering::Equal => self.say(&format!("{line}; no more such {kind}")),
+            Ordering::Greater => {}
+        }
     }
 
     /// Writes a line, on a terminal in the place of the progress bar.
     fn say(&self, line: &str) {
         let cleared = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
-        crate::process::logs::report(&format!("{cleared}{}", self.orders), &line);
+        crate::process::logs::report(&format!("{cleared}{}", self.orders), &printable(line));
     }
+}
+
+/// A line with its control characters escaped: those of a file would move the cursor of a terminal, or
+/// make lines of their own.
+pub(super) fn printable(line: &str) -> String {
+    let shown = |char: char| match char.is_control() {
+        true => char.escape_default().to_string(),
+        false => char.to_string(),
+    };
+    line.chars().map(shown).collect()
 }
 
 #[cfg(test)]

@@ -73,8 +73,9 @@ impl Lines {
         let adds_nothing = listing.barcodes.is_empty() || listing.barcodes == known.barcodes;
         let has_blanks = warnings.iter().rev().take_while(|warning| warning.line == line);
         let has_blanks = has_blanks.into_iter().any(|warning| warning.message.starts_with("sku: "));
-        let is_same = listing.name == known.name && listing.unit == known.unit;
-        if !adds_nothing || listing.decimals != known.decimals || !(has_blanks || is_same) {
+        let is_counted_alike = listing.unit == known.unit && listing.decimals == known.decimals;
+        let is_same = has_blanks || listing.name == known.name;
+        if !adds_nothing || !is_counted_alike || !is_same {
             return Err(LineError::at(line, format!("SKU {sku} is in line {earlier} already")));
         }
         let what = if has_blanks { " with blanks around its SKU" } else { "" };
@@ -91,6 +92,7 @@ impl Lines {
     ) -> Vec<(u64, Listing)> {
         self.check_barcodes(warnings, errors);
         self.warn_of_similar(warnings);
+        self.warn_of_letter_case(warnings);
         self.warn_of_short_gtins(warnings);
         self.warn_of_short_upcs(warnings);
         self.listings
@@ -171,10 +173,31 @@ impl Lines {
         }
     }
 
+    /// Barcodes that differ only by letter case from a SKU or barcode of another line. A scan never finds
+    /// the other one, and people take them for the same.
+    fn warn_of_letter_case(&self, warnings: &mut Vec<Warning>) {
+        let skus = self.skus.iter().map(|(sku, index)| (sku.as_str(), *index));
+        let mut known: HashMap<String, (&str, usize)> =
+            skus.map(|(sku, index)| (sku.to_lowercase(), (sku, index))).collect();
+        for (index, (line, listing)) in self.listings.iter().enumerate() {
+            for Barcode { code, .. } in &listing.barcodes {
+                let (other, place) =
+                    *known.entry(code.to_lowercase()).or_insert((code.as_str(), index));
+                if place != index {
+                    let (earlier, _) = self.listings[place];
+                    let message = format!(
+                        "barcode {code} differs from {other} of line {earlier} only by letter case"
+                    );
+                    warnings.push(Warning::new(*line, "similar_barcode", message));
+                }
+            }
+        }
+    }
+
     fn warn_of_similar(&self, warnings: &mut Vec<Warning>) {
         let mut known: HashMap<LookAlike, (u64, &Sku)> = HashMap::new();
         for (line, listing) in &self.listings {
-            let folded = LookAlike::of(&folded(listing.sku.as_str()));
+            let folded = folded(listing.sku.as_str());
             if let Some((earlier, other)) = known.get(&folded) {
                 let sku = &listing.sku;
                 let message = format!(
@@ -188,9 +211,9 @@ impl Lines {
 }
 
 /// What of a SKU people read: no letter case, blanks, punctuation and leading zeros.
-fn folded(sku: &str) -> String {
+fn folded(sku: &str) -> LookAlike {
     let read: String =
         sku.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    let significant = read.trim_start_matches('0');
-    if significant.is_empty() { sku.to_owned() } else { significant.to_owned() }
+    let is_zero = read.bytes().all(|byte| byte == b'0');
+    LookAlike::of(if is_zero { sku } else { &read }).without_leading_zeros()
 }

@@ -64,11 +64,16 @@ pub(super) fn doubtful_form(code: &str) -> Option<(&'static str, String)> {
         return Some(("unusual_barcode", what));
     }
     let what = match read(code, YEAR) {
+        Ok(reading) if reading.is_logistic_unit => {
+            "is the number of a logistic unit (SSCC), of which each has its own".into()
+        }
         Ok(reading) if reading.format == Format::Gs1 => {
             "is a GS1 element string or link without a GTIN".into()
         }
         Ok(reading) => {
-            let gtin = reading.gtin.filter(|_| !matches!(Gtin::read(code), Ok(Some(_))))?;
+            // Plain digits that only may be a GTIN are any number.
+            let gtin = reading.gtin.or(reading.likely.filter(|_| !is_number(code)));
+            let gtin = gtin.filter(|_| !matches!(Gtin::read(code), Ok(Some(_))))?;
             format!("is GTIN {gtin} in a form that no scanner sends; list its digits alone")
         }
         Err(error) => error.to_string(),

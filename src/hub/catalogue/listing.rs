@@ -6,7 +6,8 @@ use super::line_error::{LineError, Warning};
 use super::records::Record;
 use super::ruined::{
     has_added_decimals, has_direction, has_invisible, is_grouped_number, looks_like_date,
-    may_be_thousands, may_lack_digits, without_lost_zeros, wrong_gtin, wrong_sscc,
+    may_be_scientific, may_be_thousands, may_lack_digits, without_lost_zeros, wrong_gtin,
+    wrong_sscc,
 };
 use crate::barcode::Gtin;
 use crate::limits::{
@@ -121,6 +122,9 @@ impl LineReader<'_> {
                 format!("sku: {cell} may have decimals that a spreadsheet has added"),
             );
         }
+        if may_be_scientific(cell) {
+            self.warn("looks_scientific", scientific("sku:", cell));
+        }
         if let Some(error) = wrong_gtin(cell) {
             self.warn("wrong_check_digit", format!("sku: {error}"));
         }
@@ -200,6 +204,9 @@ impl LineReader<'_> {
                 format!("barcode {code}: a UPC-A whose zero was lost? {padded}"),
             );
         }
+        if may_be_scientific(code) {
+            self.warn("looks_scientific", scientific("barcode", code));
+        }
         if may_lack_digits(code) {
             self.warn(
                 "lost_digits",
@@ -207,6 +214,10 @@ impl LineReader<'_> {
             );
         }
     }
+}
+
+fn scientific(what: &str, cell: &str) -> String {
+    format!("{what} {cell} may be a number whose digits are lost, in scientific notation")
 }
 
 fn read_content(written: &str, content: &str, decimals: Decimals) -> Result<u64, String> {

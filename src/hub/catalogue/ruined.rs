@@ -87,6 +87,13 @@ pub(super) fn has_added_decimals(sku: &str) -> bool {
     parts.is_some_and(|(whole, fraction)| is_number(whole) && is_zeros(fraction))
 }
 
+/// Whether a program may have written a number in scientific notation: one digit before the exponent, as
+/// in `5e12`.
+pub(super) fn may_be_scientific(cell: &str) -> bool {
+    let parts = cell.split_once(['e', 'E']);
+    parts.is_some_and(|(digit, power)| digit.len() == 1 && is_number(digit) && is_number(power))
+}
+
 /// The error of a SKU that is the number of an article with a wrong check digit. Any number may have 8
 /// digits.
 pub(super) fn wrong_gtin(sku: &str) -> Option<String> {

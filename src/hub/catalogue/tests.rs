@@ -1,6 +1,8 @@
 use super::*;
 use crate::stock::{Barcode, Decimals};
 
+const DESCRIPTION: &str = include_str!("../../../docs/hub.openapi.json");
+
 #[test]
 fn columns_are_found_in_any_order_case_and_dialect() {
     for text in [
@@ -27,6 +29,7 @@ fn what_is_ruined_is_refused_with_its_line() {
         ("sku,name,barcodes,price\n", "line 1: column \"price\" is not known"),
         ("sku,name,barcodes,SKU\n", "line 1: column sku is there twice"),
         ("sku,name,barcodes\nA,a,1\nA,b,2\n", "line 3: SKU A is in line 2"),
+        ("sku,name,barcodes,unit\nA,a,,kg\nA ,a,,g\n", "line 3: SKU A is in line 2"),
         ("sku,name,barcodes\n8.5E+05,a,\n", "line 2: sku: \"8.5E+05\" is a number in the scient"),
         ("sku,name,barcodes\nA,#NAME?,\n", "line 2: name:"),
         ("sku,name,barcodes\nA_x000D_,a,\n", "line 2: sku: \"A_x000D_\" has a control"),
@@ -186,12 +189,29 @@ fn what_is_doubtful_is_taken_with_a_warning() {
         ("123456,y,\n012345000065,x,\n", 2, "short_upc", 2),
         ("123456,x,012345000065\n", 2, "", 1),
         ("123456,x,\n", 2, "", 1),
+        ("O1,x,\n01,x,\n", 3, "similar_sku", 2),
+        ("7,x,\nOO7,x,\n", 3, "similar_sku", 2),
+        ("0,x,\n00,x,\n", 3, "", 2),
+        ("A1,x,box-a\nB1,x,BOX-A\n", 3, "similar_barcode", 2),
+        ("A1,x,b1\nB1,x,\n", 2, "similar_barcode", 2),
+        ("A1,x,a1 bx BX\n", 2, "", 1),
+        ("5e12,x,\n", 2, "looks_scientific", 1),
+        ("A1,x,5E12\n", 2, "looks_scientific", 1),
+        ("12E45,x,E12 5E\n", 2, "", 1),
+        ("A1,x,40063813339319780201379624\n", 2, "unusual_barcode", 1),
+        ("A1,x,340063813339300002\n", 2, "unusual_barcode", 1),
+        ("A1,x,400-6381-333931\n", 2, "unusual_barcode", 1),
+        ("A1,x,1234567890\n", 2, "", 1),
     ] {
         let text = format!("sku,name,barcodes\n{rows}");
         let ReadCatalogue { listings, warnings } = read_catalogue(text.as_bytes()).unwrap();
         assert_eq!(listings.len(), count, "{rows:?}: {warnings:?}");
         let is_warned = warnings.iter().any(|found| (found.line, found.code) == (line, code));
         let is_right = if code.is_empty() { warnings.is_empty() } else { is_warned };
+        assert!(
+            code.is_empty() || DESCRIPTION.contains(&format!("{code:?}")),
+            "{code} is not described"
+        );
         assert!(is_right, "{rows:?}: {warnings:?}");
     }
 }

@@ -1,12 +1,12 @@
 //! What every port answers in the same way: routes, preflights of browsers, and problems.
 
-use hyper::Request;
 use hyper::body::Incoming;
+use hyper::{Method, Request};
 
 use super::cors::{expose, is_preflight, preflight};
 use super::port_access::PortAccess;
 use super::response::{HttpResponse, problem};
-use super::router::{Route, RouteError, route};
+use super::router::{Route, RouteError, options, route};
 use crate::problem::{Code, Problem};
 
 /// Answers a request by the handler of its target. `refused` is told the code of every problem.
@@ -33,6 +33,9 @@ where
         Err(RouteError::OtherMethod(methods)) if is_preflight(method, headers) => {
             let checked = access.rules().check_origin(headers);
             checked.map(|()| preflight(headers, &methods))
+        }
+        Err(RouteError::OtherMethod(methods)) if *method == Method::OPTIONS => {
+            Ok(options(&methods))
         }
         Err(error) => {
             error.code().into_iter().for_each(&refused);

@@ -6,8 +6,8 @@
 //! Route::two(GET, "/api/gateways/{site}/{gateway}", Target::Gateway)
 //! ```
 
-use hyper::Method;
 use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use super::response::{HttpResponse, problem};
@@ -126,8 +126,20 @@ impl RouteError {
 
 fn method_not_allowed(allowed: &str) -> HttpResponse {
     let message = format!("this path answers to {allowed}");
-    let mut response = problem(&Problem::new(Code::MethodNotAllowed, message));
-    let allowed = HeaderValue::from_str(allowed).expect("methods are letters");
+    with_methods(problem(&Problem::new(Code::MethodNotAllowed, message)), allowed)
+}
+
+/// The response to one who asks for the methods of a path, and is no browser.
+pub(super) fn options(allowed: &str) -> HttpResponse {
+    let mut response = HttpResponse::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    with_methods(response, allowed)
+}
+
+/// The same response with the methods of its path, to which that of the question belongs.
+fn with_methods(mut response: HttpResponse, allowed: &str) -> HttpResponse {
+    let allowed = format!("{allowed}, {}", Method::OPTIONS);
+    let allowed = HeaderValue::from_str(&allowed).expect("methods are letters");
     response.headers_mut().insert(ALLOW, allowed);
     response
 }
@@ -224,7 +236,8 @@ mod tests {
     fn a_path_with_other_methods_names_them() {
         let error = route(&ROUTES, &Method::POST, "/a/b").unwrap_err();
         assert_eq!(error, RouteError::OtherMethod("GET, HEAD, PUT".into()));
-        assert_eq!(error.response().headers()[ALLOW], "GET, HEAD, PUT");
+        assert_eq!(error.response().headers()[ALLOW], "GET, HEAD, PUT, OPTIONS");
+        assert_eq!(options("GET, HEAD").headers()[ALLOW], "GET, HEAD, OPTIONS");
         let error = route(&ROUTES, &Method::PUT, "/a/z").unwrap_err();
         assert_eq!(error, RouteError::OtherMethod("GET, HEAD".into()));
     }

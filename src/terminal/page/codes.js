@@ -26,6 +26,10 @@ export function isSound(text) {
 }
 
 const SEPARATOR = '\u001d';
+/** The symbologies of element strings. */
+const MARK = /^](C1|e0|d2|Q3|J1)/;
+/** A lot or serial number. */
+const TEXT = /^[!"%-?A-Z_a-z]{1,20}$/;
 /** The lengths of what follows application identifiers: of a fixed length, or up to a separator. */
 const FIXED = { '01': 14, '02': 14, 11: 6, 13: 6, 15: 6, 17: 6 };
 const OPEN = ['10', '21', '30', '37'];
@@ -48,8 +52,11 @@ export function spellings(gtin) {
  */
 export function elementsOf(text) {
   const bare = text.replace(AIM, '');
-  if (isGtin(bare)) return { gtin: bare, count: 1 };
-  const isSeparated = bare !== text || /[^\u001d]\u001d[^\u001d]/.test(bare);
+  const isMarked = MARK.test(text);
+  // Eight digits with a zero first are a UPC-E.
+  if (isGtin(bare) && !isMarked) return /^0.{7}$/.test(bare) ? null : { gtin: bare, count: 1 };
+  if (/^]E/.test(text)) return null;
+  const isSeparated = isMarked || /[^\u001d]\u001d[^\u001d]/.test(bare);
   const found = {};
   for (let rest = bare; rest;) {
     const ai = rest.slice(0, 2);
@@ -57,25 +64,27 @@ export function elementsOf(text) {
     if (end < 3 || end > rest.length || ai in found) return null;
     found[ai] = rest.slice(2, end);
     if (FIXED[ai] === 6 && !dateOf(found[ai])) return null;
-    if (['10', '21'].includes(ai) && (isSeparated ? WITH_LONG_TAIL : WITH_TAIL).test(found[ai])) return null;
+    if (['10', '21'].includes(ai) && (!TEXT.test(found[ai]) || (isSeparated ? WITH_LONG_TAIL : WITH_TAIL).test(found[ai]))) return null;
     rest = rest.slice(rest[end] === SEPARATOR ? end + 1 : end);
   }
-  const [gtin, other, count = '1'] = '02' in found ? [found['02'], found['01'] ?? found[30], found[37] ?? ''] : [found['01'], found[37], found[30]];
+  const [gtin, other, count = '1'] = '02' in found ? [found['02'], found['01'] ?? found[21] ?? found[30], found[37] ?? ''] : [found['01'], found[37], found[30]];
   if (!gtin || other !== undefined || !isGtin(gtin) || !COUNT.test(count)) return null;
   return { gtin, count: Number(count), lot: found[10], serial: found[21], expires: found[17], best: found[15] };
 }
 
-/** The day of six digits as `YYYY-MM-DD`, or `null` if there is none; day 00 is the end of the month. */
-function dateOf(digits) {
+/** The day of six digits as `YYYY-MM-DD`, or `null` if there is none; its year is within 50 of this one, day 00 the end of the month. */
+function dateOf(digits, now = new Date().getUTCFullYear()) {
   const [year, month, day] = digits.match(/\d\d/g)?.map(Number) ?? [];
-  const date = new Date(Date.UTC(2000 + year, day ? month - 1 : month, day));
+  // The clock of a gateway is never before 2026.
+  const least = Math.max(now, 2026) - 49;
+  const date = new Date(Date.UTC(least + (year + 2100 - least) % 100, day ? month - 1 : month, day));
   const isThere = date.getUTCMonth() + 1 === month && date.getUTCDate() === (day || date.getUTCDate());
   return isThere ? date.toISOString().slice(0, 10) : null;
 }
 
 /** The trace of what a code says, with its date as `YYYY-MM-DD`; `null` without one. */
-export function traceOf({ lot, serial, expires, best }) {
-  const date = dateOf(expires ?? best ?? '');
+export function traceOf({ lot, serial, expires, best }, now) {
+  const date = dateOf(expires ?? best ?? '', now);
   return lot || serial || date ? { lot, serial, expires: date ?? undefined } : null;
 }
 

@@ -10,6 +10,9 @@ use crate::stock::{Decimals, Label, ListedItem, LookAlike, Sku};
 use crate::terminal::context::TerminalContext;
 use crate::terminal::response::ResolvedCode;
 
+/// What a scanner sends after a code.
+const SUFFIX: [char; 3] = ['\r', '\n', '\t'];
+
 /// Looks a code up in the catalogue, by the GTIN that it is or contains and as it is written, and
 /// then among the SKUs.
 ///
@@ -19,8 +22,9 @@ use crate::terminal::response::ResolvedCode;
 pub(super) async fn resolve(
     context: &TerminalContext,
     permit: &ConnectionPermit,
-    code: String,
+    mut code: String,
 ) -> Result<ResolvedCode, Problem> {
+    code.truncate(code.trim_end_matches(SUFFIX).len());
     let resolver = Resolver { context, permit };
     let read = barcode::read(&code, current_year());
     let found = resolver.find(names(&code, read.as_ref().ok())).await?;
@@ -50,15 +54,32 @@ fn answer(code: String, reading: Reading, found: Found) -> Result<ResolvedCode, 
     // A weight on the label is what the code stands for, where the SKU is counted in its unit.
     let measured = reading.measured(item.unit().unwrap_or_default(), item.decimals().into());
     let measured = measured.map_err(|measure| inexact(measure, &item))?;
-    let is_whole =
-        content == item.decimals().one() && barcode::is_measure(item.unit().unwrap_or_default());
-    if let Some(gtin) = reading.gtin.filter(|gtin| measured.is_none() && is_whole && gtin.varies())
+    if measured.is_some() && reading.count.is_some() {
+        return Err(doubtful_quantity("both a measure and a count", &item));
+    }
+    if reading.is_piece {
+        return Err(doubtful_quantity("one of several pieces", &item));
+    }
+    let is_weighed = is_weighed(&item, content);
+    if let Some(gtin) =
+        reading.gtin.filter(|gtin| measured.is_none() && is_weighed && gtin.varies())
     {
         return Err(unmeasured(gtin, &item));
     }
     let quantity = measured.or_else(|| reading.units(content)).filter(|units| *units > 0);
     let quantity = quantity.ok_or_else(uncounted)?;
     Ok(ResolvedCode { code, reading, content, quantity, item })
+}
+
+/// Whether the content of an item that is weighed or measured is not that of one thing.
+fn is_weighed(item: &ListedItem, content: u64) -> bool {
+    content == item.decimals().one() && barcode::is_measure(item.unit().unwrap_or_default())
+}
+
+/// The problem of a code from which no one quantity follows.
+fn doubtful_quantity(what: &str, ListedItem { sku, .. }: &ListedItem) -> Problem {
+    let message = format!("code: it names {what} of SKU {sku}; type the SKU and the quantity");
+    Problem::new(Code::BadCode, message)
 }
 
 /// The problem of a measure that is no quantity of a SKU.
@@ -240,14 +261,21 @@ impl Resolver<'_> {
     async fn find_in_store(&self, reading: &Reading) -> Result<Option<(Reading, Found)>, Problem> {
         let Some(item) = self.in_store_item(reading) else { return Ok(None) };
         let InStoreItem { gtin, measure, count, has_price } = item;
-        let found = self.find(gtin.spellings()).await?;
-        if let Some(Found { item, .. }) =
-            found.as_ref().filter(|found| has_price && found.is_measured())
-        {
-            return Err(without_weight(reading, item));
+        let Some(found) = self.find(gtin.spellings()).await? else { return Ok(None) };
+        if has_price && found.is_measured() {
+            return Err(without_weight(reading, &found.item));
         }
-        let (measures, count) = (measure.into_iter().collect(), count.or(reading.count));
-        Ok(found.map(|found| (Reading { measures, count, ..reading.clone() }, found)))
+        if count.is_some() && is_weighed(&found.item, found.content) {
+            return Err(doubtful_quantity("a count and no measure", &found.item));
+        }
+        if count.is_some() && reading.count.is_some_and(|other| Some(other) != count) {
+            return Err(doubtful_quantity("two counts", &found.item));
+        }
+        let mut reading = Reading { count: count.or(reading.count), ..reading.clone() };
+        let is_new = |measure: &Measure| !reading.measures.contains(measure);
+        let measure = measure.filter(is_new);
+        reading.measures.extend(measure);
+        Ok(Some((reading, found)))
     }
 
     /// Why nothing is listed under a sound code, with what is near to it.
@@ -263,7 +291,9 @@ impl Resolver<'_> {
             );
             return Ok(unlisted(reading, message).near(&sku));
         }
-        let within = barcode::gtins_within(code).flat_map(Gtin::spellings).collect();
+        let within = barcode::gtins_within(code).chain(reading.likely).flat_map(Gtin::spellings);
+        let twice = barcode::doubled(barcode::content(code)).map(str::to_owned);
+        let within = within.chain(twice).collect();
         if let Some(Found { item: ListedItem { sku, .. }, .. }) = self.find(within).await? {
             let message = format!(
                 "{what}: is not known here, but has the number of {sku} in it; did you mean {sku}?"
@@ -280,7 +310,9 @@ impl Resolver<'_> {
                 "{what} is not a barcode in the catalogue and not a SKU here; add it to the catalogue at the hub, or type the SKU"
             ),
         };
-        Ok(unlisted(reading, message))
+        // With a number that it may be, it is no SKU to be.
+        let gtin = reading.gtin.or(reading.likely);
+        Ok(unlisted(&Reading { gtin, ..reading.clone() }, message))
     }
 
     /// The SKU of a barcode in another letter case, or one that looks like this text.
@@ -342,6 +374,9 @@ fn kind_of(reading: &Reading, is_in_store_off: bool) -> Option<&'static str> {
         None if reading.is_logistic_unit => {
             Some("is a logistic unit, not an article; scan the barcode of what is in it")
         }
+        None if reading.likely.is_some() => Some(
+            "may be the number of an article in another form, and is not known here; add it to the catalogue at the hub, or type the SKU",
+        ),
         Some(gtin) if gtin.is_in_store() && is_in_store_off => Some(
             "is a number for use within one company and not in the catalogue; if it contains a weight, a count or a price, that is not read, because barcodes.in_store is off",
         ),

@@ -204,7 +204,12 @@ fn a_configured_origin_gets_cross_origin_answers_and_others_none() {
     let foreign = asks("https://evil.example", "/api/receipts");
     foreign.refused("forbidden");
     assert_eq!(foreign.header("access-control-allow-origin"), None);
-    assert_eq!(hub.http().send("OPTIONS", "/api/receipts", None).status, 405);
+    // No browser asks, so nobody is let in.
+    let plain = hub.http().send("OPTIONS", "/api/receipts", None);
+    assert_eq!((plain.status, plain.header("allow")), (204, Some("POST, OPTIONS")));
+    assert_eq!(plain.header("access-control-allow-methods"), None);
+    let other = hub.http().get("/api/receipts");
+    assert_eq!((other.status, other.header("allow")), (405, Some("POST, OPTIONS")));
 
     let from_shop = hub.http().with_header("Origin", SHOP);
     for (http, status) in [(from_shop.with_token("the-viewer-secret"), 200), (from_shop, 401)] {
