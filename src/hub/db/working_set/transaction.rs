@@ -184,8 +184,8 @@ impl<'a> BooksTransaction<'a> {
         }
         self.pools.load(self.db, skus.iter())?;
         if !requests.is_empty() {
-            self.requests.load(self.db, requests)?;
-            self.open_orders.load(self.db, requests)?;
+            let open = self.requests.load(self.db, requests)?;
+            self.open_orders.know(requests, &open);
             self.expect_skus(&skus.iter().cloned().collect::<Vec<_>>())?;
         }
         let mut accounts = Vec::new();
