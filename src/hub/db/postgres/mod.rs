@@ -5,17 +5,21 @@
 
 mod connect;
 mod copy;
+mod direct;
+mod prepared;
 mod session;
 mod statement;
 mod tls;
 mod values;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
+use self::direct::Sessions;
 use self::session::Session;
 use super::error::BooksError;
 use super::schema::{self, Dialect};
@@ -57,6 +61,7 @@ const STALE: Duration = Duration::from_millis(1_500);
 pub(in crate::hub) struct Postgres {
     pool: Pool,
     runtime: Handle,
+    sessions: Arc<Sessions>,
 }
 
 impl std::fmt::Debug for Postgres {
@@ -68,7 +73,7 @@ impl std::fmt::Debug for Postgres {
 impl Postgres {
     /// Connects, checks the database, and creates the tables where they are missing.
     pub(super) fn open(url: &PostgresUrl) -> Result<Self, BooksError> {
-        let postgres = Self { pool: connect::pool(url), runtime: Handle::current() };
+        let postgres = Self::without_migration(url);
         postgres.read(check_encoding)?;
         postgres.within(BEGIN, BOOKS_TRANSACTION_MAX, |session| {
             check_isolation(session)?;
@@ -80,7 +85,8 @@ impl Postgres {
 
     /// Prepares connections; creates and upgrades nothing.
     pub(super) fn without_migration(url: &PostgresUrl) -> Self {
-        Self { pool: connect::pool(url), runtime: Handle::current() }
+        let (pool, sessions) = connect::pool(url);
+        Self { pool, sessions, runtime: Handle::current() }
     }
 
     /// The version of the tables; `None` without any.
@@ -160,7 +166,8 @@ impl Postgres {
     ) -> Result<T, BooksError> {
         let deadline = Instant::now() + limit;
         let (client, is_new) = self.client(deadline)?;
-        let mut session = self.session(client, is_new, begin, deadline);
+        let session = self.session(client, is_new, begin, deadline);
+        let mut session = session.preparing(self.sessions.keep_statements());
         finish(work(&mut session), session)
     }
 
