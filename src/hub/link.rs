@@ -231,8 +231,12 @@ async fn until_unable(health: Arc<HubHealth>, has_others: bool) {
 
 /// Without a connection to the broker, no gateway counts as online; unless other workers may have the
 /// same books and a connection: then only those that none of them has heard of lately.
-pub(super) fn set_offline(books: &mut BooksTransaction<'_>, now_ms: i64) -> Result<(), BooksError> {
-    let before_ms = if books.may_be_shared() { now_ms - HUB_SILENT_MS } else { i64::MAX };
+pub(super) fn set_offline(
+    books: &mut BooksTransaction<'_>,
+    now_ms: i64,
+    has_others: bool,
+) -> Result<(), BooksError> {
+    let before_ms = if has_others { now_ms - HUB_SILENT_MS } else { i64::MAX };
     books.set_offline(before_ms)
 }
 

@@ -379,7 +379,7 @@ fn rules(config: &HubConfig) -> Rules {
 async fn open_books(
     config: &HubConfig,
 ) -> Result<(BooksDatabase, BooksReader, BooksClock, Uuid), BooksError> {
-    let (store, broker) = (config.store.clone(), config.broker_name());
+    let (store, broker, shared) = (config.store.clone(), config.broker_name(), config.shared);
     let open = move || {
         let mut database = BooksDatabase::open(&store)?;
         // Before anything is booked in a month; without one it is booked all the same.
@@ -388,7 +388,7 @@ async fn open_books(
         }
         // A gateway counts as online only after it has reported to this process, or to another worker.
         let BooksId { books, .. } = database.change(|books| {
-            set_offline(books, wall_ms())?;
+            set_offline(books, wall_ms(), shared)?;
             books.identity()
         })?;
         forget_limits(&mut database, &broker);

@@ -24,7 +24,6 @@ use super::sinks::SinkSet;
 use super::transfers::TransferSet;
 use crate::hub::core::{Book, Books as _, Movement, Rules};
 use crate::hub::db::error::{BooksError, Locks};
-use crate::hub::db::schema::Dialect;
 use crate::hub::db::sql::{Change, Executor, SqlValue};
 use crate::process::signing_key::SigningKey;
 use crate::protocol::topic::GatewayId;
@@ -226,11 +225,6 @@ impl<'a> BooksTransaction<'a> {
     /// anything is locked there is no waiting for one.
     pub(super) fn book_lock(&self) -> Lock {
         if self.books.has_locked() || self.pools.has_locked() { Lock::AtOnce } else { Lock::Wait }
-    }
-
-    /// Whether other workers may have the same books.
-    pub(in crate::hub) fn may_be_shared(&self) -> bool {
-        self.db.dialect() == Dialect::Postgresql
     }
 
     /// Records that the gateways that were seen last before this time are not online.
