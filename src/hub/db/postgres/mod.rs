@@ -17,13 +17,14 @@ use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::direct::Sessions;
 use self::session::Session;
+use self::values::{read_row, typed};
 use super::error::BooksError;
 use super::schema::{self, Dialect};
-use super::sql::{Change, Executor, RowReader, SqlValue};
+use super::sql::{Change, Executor, RowReader, SqlRow, SqlValue};
 use crate::config::PostgresUrl;
 use crate::limits::BOOKS_TRANSACTION_MAX;
 
@@ -60,8 +61,8 @@ const STALE: Duration = Duration::from_millis(1_500);
 #[derive(Clone)]
 pub(in crate::hub) struct Postgres {
     pool: Pool,
-    runtime: Handle,
     sessions: Arc<Sessions>,
+    runtime: Handle,
 }
 
 impl std::fmt::Debug for Postgres {
@@ -158,6 +159,26 @@ impl Postgres {
         )
     }
 
+    /// Executes one statement in a transaction of its own. It must be one that waits for no lock,
+    /// because the server sets it no limit.
+    pub(super) async fn execute_alone(
+        &self,
+        sql: &str,
+        values: &[SqlValue],
+    ) -> Result<Vec<SqlRow>, BooksError> {
+        let client = self.connection(Instant::now() + BOOKS_TRANSACTION_MAX).await?;
+        let typed = typed(values);
+        let done = timeout(STALE, client.query_typed(sql, &typed)).await;
+        match done {
+            Ok(done) => done?.iter().map(read_row).collect(),
+            Err(_) => {
+                // It may be in the middle of the statement still.
+                drop(Object::take(client));
+                Err(BooksError::SlowServer)
+            }
+        }
+    }
+
     fn within<T>(
         &self,
         begin: &str,
@@ -178,18 +199,22 @@ impl Postgres {
 
     /// A connection, and whether it has just been made.
     fn client(&self, deadline: Instant) -> Result<(Object, bool), BooksError> {
-        let got = async { timeout_at(deadline, self.pool.get()).await };
-        let got = self.runtime.block_on(got).map_err(|_| BooksError::SlowServer)?;
-        let client = got.map_err(|error| match error {
+        let client = self.runtime.block_on(self.connection(deadline))?;
+        let is_new = Object::metrics(&client).recycle_count == 0;
+        Ok((client, is_new))
+    }
+
+    async fn connection(&self, deadline: Instant) -> Result<Object, BooksError> {
+        let got =
+            timeout_at(deadline, self.pool.get()).await.map_err(|_| BooksError::SlowServer)?;
+        got.map_err(|error| match error {
             PoolError::Backend(error) => BooksError::from(error),
             PoolError::Timeout(TimeoutType::Wait) => BooksError::Busy,
             PoolError::Timeout(_) => BooksError::SlowServer,
             error @ (PoolError::Closed
             | PoolError::NoRuntimeSpecified
             | PoolError::PostCreateHook(_)) => BooksError::Damaged(error.to_string()),
-        })?;
-        let is_new = Object::metrics(&client).recycle_count == 0;
-        Ok((client, is_new))
+        })
     }
 }
 

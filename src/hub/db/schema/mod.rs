@@ -16,7 +16,7 @@ pub(in crate::hub) use self::tables::{
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 22] = [
+const MIGRATIONS: [Migration; 23] = [
     Migration::same(include_str!("version_2.sql")),
     Migration {
         script: include_str!("version_3.sql"),
@@ -55,6 +55,7 @@ const MIGRATIONS: [Migration; 22] = [
     Migration::same(include_str!("version_21.sql")),
     Migration { script: "", sqlite: "", postgresql: include_str!("version_22_postgresql.sql") },
     Migration::same(include_str!("version_23.sql")),
+    Migration { script: "", sqlite: "", postgresql: include_str!("version_24_postgresql.sql") },
 ];
 
 struct Migration {
