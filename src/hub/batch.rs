@@ -127,6 +127,8 @@ pub(super) struct HubBatch<'a, 'db> {
     books: &'a mut BooksTransaction<'db>,
     downlink: &'a mut Downlink,
     time: BatchTime,
+    /// Whether other workers get some of the frames.
+    has_others: bool,
     /// The gateways whose books another worker holds.
     busy: BTreeSet<GatewayId>,
     room: Room,
@@ -147,8 +149,8 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         strangers: &'a Strangers,
     ) -> Self {
         let (busy, outcome) = (BTreeSet::new(), HubBatchOutcome::default());
-        let quotas = None;
-        Self { books, downlink, time, busy, room, due, strangers, quotas, outcome }
+        let (quotas, has_others) = (None, false);
+        Self { books, downlink, time, has_others, busy, room, due, strangers, quotas, outcome }
     }
 
     /// Limits what each gateway may cost.
@@ -160,7 +162,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
     /// `busy`, and the frames in `waiting` wait on.
     pub(super) fn sharing(mut self, busy: BTreeSet<GatewayId>, waiting: Vec<EarlyFrame>) -> Self {
         self.outcome.early = waiting;
-        Self { busy, ..self }
+        Self { busy, has_others: true, ..self }
     }
 
     /// Handles frames that were early in an earlier batch, unless they are early still and may
@@ -202,7 +204,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
             HubJob::Change(change) => self.change(change),
             HubJob::Lost => {
                 self.downlink.handle_disconnected(self.time.running_ms);
-                set_offline(self.books, self.time.wall_ms)
+                set_offline(self.books, self.time.wall_ms, self.has_others)
             }
             HubJob::Announce => self.announce(),
             HubJob::Tick => {

@@ -1,15 +1,20 @@
 //! The time by which reservations and open sales end. Setting a clock while a hub runs does not change it.
 //!
 //! With SQLite it begins as the wall clock, passes as the monotonic clock does, and follows small
-//! corrections of the wall clock. With PostgreSQL it is the time of the server, which all workers share.
+//! corrections of the wall clock. With PostgreSQL it is the time of the server, which all workers share;
+//! unless the server's clock is set far off, and the wall clock here does not agree with it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::{Clock, Now, wall_ms};
+use crate::process::log_throttle::LogThrottle;
 
 /// By how much the wall clock may differ without having been set.
 const TOLERANCE_MS: i64 = 2_000;
+/// By how much the time of a server may differ from the time until then, or from the wall clock here,
+/// without having been set wrong.
+const FAR_MS: u64 = 3_600_000;
 
 /// Such a clock. Clones share it.
 #[derive(Clone, Debug)]
@@ -19,22 +24,47 @@ pub(super) struct BooksClock {
     ahead_ms: Arc<AtomicI64>,
     /// Whether it is that of a server.
     follows: Arc<AtomicBool>,
+    /// That the time of the server is not followed.
+    refused: Arc<Mutex<LogThrottle>>,
 }
 
 impl Default for BooksClock {
     fn default() -> Self {
         let (monotonic, ahead_ms) = (Clock::starting_at(0), Arc::default());
-        let clock = Self { monotonic, ahead_ms, follows: Arc::default() };
+        let clock = Self { monotonic, ahead_ms, follows: Arc::default(), refused: Arc::default() };
         clock.set(wall_ms());
         clock
     }
 }
 
 impl BooksClock {
-    /// Goes on from this time of the server, in milliseconds since 1970.
-    pub(super) fn follow(&self, now_ms: i64) {
-        self.follows.store(true, Ordering::Relaxed);
-        self.set(now_ms);
+    /// Goes on from this time of the server, in milliseconds since 1970; the first one is taken as it is.
+    pub(super) fn follow(&self, server_ms: i64) {
+        if self.follow_at(server_ms, self.monotonic.now()) {
+            return;
+        }
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.should_log(self.monotonic.since_start_ms()) {
+            let ahead_s = server_ms.saturating_sub(self.now_ms()) / 1_000;
+            tracing::error!(
+                ahead_s,
+                next = "set the clock of the server, or of this machine, whichever is wrong",
+                "the clock of the PostgreSQL server was set, and the one of this machine does not agree with it; reservations and open sales end by the time before"
+            );
+        }
+    }
+
+    /// The same at this moment; returns false for a time that is not followed.
+    fn follow_at(&self, server_ms: i64, now: Now) -> bool {
+        let is_first = !self.follows.swap(true, Ordering::Relaxed);
+        let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+        let books_ms = ahead_ms.saturating_add_unsigned(now.running_ms);
+        let is_far = |time_ms: i64| server_ms.abs_diff(time_ms) > FAR_MS;
+        if !is_first && is_far(books_ms) && is_far(now.wall_ms) {
+            return false;
+        }
+        self.ahead_ms.store(server_ms.saturating_sub_unsigned(now.running_ms), Ordering::Relaxed);
+        true
     }
 
     fn set(&self, now_ms: i64) {
@@ -103,5 +133,24 @@ mod tests {
         let ahead_ms = i64::try_from(told.running_ms).unwrap() - server_ms;
         assert!((-500..=0).contains(&ahead_ms), "{ahead_ms}");
         assert_eq!(told.wall_ms.unsigned_abs(), told.running_ms, "as every other worker tells it");
+    }
+
+    #[test]
+    fn a_server_whose_clock_is_set_far_off_is_followed_only_if_the_wall_clock_agrees() {
+        let clock = BooksClock::default();
+        let (start_ms, year_ms) = (1_800_000_000_000, 365 * 24 * HOUR_MS);
+        let now = |wall_ms, running_ms| Now { wall_ms, running_ms, trusted: true };
+        let told = |moment: Now| clock.at(moment).wall_ms - start_ms;
+        assert!(clock.follow_at(start_ms, now(start_ms + year_ms, 0)), "the first one");
+        let later = now(start_ms + 1_000, 1_000);
+        for server_ms in [start_ms + year_ms, start_ms - year_ms, i64::MIN, i64::MAX] {
+            assert!(!clock.follow_at(server_ms, later));
+            assert_eq!(told(later), 1_000, "the time goes on");
+        }
+        assert!(clock.follow_at(start_ms + HOUR_MS, later), "a correction");
+        assert_eq!(told(later), HOUR_MS);
+        let resumed = now(start_ms + year_ms, 2_000);
+        assert!(clock.follow_at(start_ms + year_ms + 300, resumed), "this machine was suspended");
+        assert_eq!(told(resumed), year_ms + 300);
     }
 }

@@ -22,8 +22,9 @@ const UNWATCHED: Duration = Duration::from_secs(1);
 
 /// How long a query waits for positions.
 const SETTLED: Duration = Duration::from_secs(3);
-/// How long commits are gathered that get their positions together.
+/// How long commits are gathered that get their positions together; and while nobody waits for events.
 const GATHERED: Duration = Duration::from_millis(10);
+const GATHERED_UNWATCHED: Duration = Duration::from_millis(50);
 
 /// The end of the feed. Clones share it.
 #[derive(Clone, Debug)]
@@ -103,7 +104,8 @@ impl FeedEnd {
                 if self.readings.receiver_count() > 0 {
                     continue;
                 }
-                let _ = timeout(GATHERED, self.settling.notified()).await;
+                let gathered = if is_watched { GATHERED } else { GATHERED_UNWATCHED };
+                let _ = timeout(gathered, self.settling.notified()).await;
             }
             let pause = match (is_shared, is_watched) {
                 (true, true) => WATCHED,

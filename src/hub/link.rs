@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::{AsyncClient, ClientError, QoS};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::db::{BooksDatabase, BooksError, BooksTransaction};
 use super::health::HubHealth;
@@ -14,12 +15,22 @@ use super::metrics::HubMetrics;
 use super::publisher::Publisher;
 use super::rejected::RejectedFrames;
 use crate::clock::Clock;
+use crate::config::HubConfig;
 use crate::limits::{FRAME_BYTES_MAX, HUB_SILENT_MS};
-use crate::net::mqtt::{Backoff, Broker, BrokerConnection, BrokerEvent, LinkError, LinkFailure};
+use crate::net::mqtt::{
+    Backoff, Broker, BrokerConnection, BrokerEvent, BrokerSettings, LinkError, LinkFailure,
+    RenewableTls,
+};
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::Frame;
 use crate::protocol::topic::{Channel, parse_topic, shared_filter, topic_filter};
+
+/// A worker that hangs is given up by the broker within this time and a half.
+const SHARED_KEEP_ALIVE: Duration = Duration::from_secs(3);
+
+/// The longest name of a worker that is in its client id as it is.
+const NAMED_MAX: usize = 55;
 
 /// To the frames of the gateways, and to their states.
 const SUBSCRIPTIONS: usize = 2;
@@ -42,6 +53,8 @@ pub(super) struct BrokerLink {
     rejected: RejectedFrames,
     metrics: Arc<HubMetrics>,
     health: Arc<HubHealth>,
+    /// Whether to take all frames, beside the share of this worker.
+    stands_in: watch::Receiver<bool>,
 }
 
 impl BrokerLink {
@@ -63,6 +76,7 @@ impl BrokerLink {
             rejected: RejectedFrames::new(Arc::clone(metrics)),
             metrics: Arc::clone(metrics),
             health: Arc::default(),
+            stands_in: watch::channel(false).1,
         }
     }
 
@@ -73,6 +87,11 @@ impl BrokerLink {
 
     pub(super) fn reporting(self, health: Arc<HubHealth>) -> Self {
         Self { health, ..self }
+    }
+
+    /// Takes all frames as long as this says so, see [`workers`](super::workers).
+    pub(super) fn standing_in(self, stands_in: watch::Receiver<bool>) -> Self {
+        Self { stands_in, ..self }
     }
 
     /// Keeps the connection up until a stop is requested.
@@ -130,11 +149,30 @@ impl BrokerLink {
     /// Handles events until the connection is lost; returns why it is.
     async fn run_connection(&mut self, connection: &mut BrokerConnection) -> LinkError {
         let mut granted = 0;
-        while let Some(event) = connection.events.recv().await {
+        loop {
+            let event = tokio::select! {
+                event = connection.events.recv() => event,
+                Ok(()) = self.stands_in.changed() => {
+                    self.stand_in(&connection.client);
+                    continue;
+                }
+            };
+            let Some(event) = event else { break };
             match event {
                 BrokerEvent::Subscribed => {
                     granted += 1;
                     self.health.set_subscribed(granted >= SUBSCRIPTIONS);
+                    if granted > SUBSCRIPTIONS {
+                        // What was on the way to the worker that hangs is sent again.
+                        let _ = self.jobs.send(HubJob::Announce).await;
+                    }
+                }
+                BrokerEvent::Denied(filter) if self.is_of_stand_in(&filter) => {
+                    let error = self.broker.error(LinkFailure::Denied(filter));
+                    tracing::error!(
+                        next = error.next_step(),
+                        "the frames of a worker that hangs are lost until the broker gives it up: {error}"
+                    );
                 }
                 BrokerEvent::Denied(filter) => {
                     let error = self.broker.error(LinkFailure::Denied(filter));
@@ -161,6 +199,21 @@ impl BrokerLink {
         self.broker.error(LinkFailure::Ended)
     }
 
+    /// Begins or ends to take all frames.
+    fn stand_in(&mut self, client: &AsyncClient) {
+        let frames = topic_filter(Channel::Up);
+        // A client that takes nothing has lost its connection.
+        let _ = match *self.stands_in.borrow_and_update() {
+            true => client.try_subscribe(frames, QoS::AtLeastOnce),
+            false => client.try_unsubscribe(frames),
+        };
+    }
+
+    /// Whether a subscription to this filter is beside the one that this worker needs.
+    fn is_of_stand_in(&self, filter: &str) -> bool {
+        self.group.is_some() && filter == topic_filter(Channel::Up)
+    }
+
     async fn connected(&mut self, client: &AsyncClient) -> Result<(), ClientError> {
         let frames = topic_filter(Channel::Up);
         let frames = match &self.group {
@@ -169,6 +222,9 @@ impl BrokerLink {
         };
         client.try_subscribe(frames, QoS::AtLeastOnce)?;
         client.try_subscribe(topic_filter(Channel::State), QoS::AtLeastOnce)?;
+        if *self.stands_in.borrow() {
+            self.stand_in(client);
+        }
         self.publisher.connect(client.clone(), self.jobs.clone());
         self.backoff.answered(self.clock.since_start_ms());
         if let Some(losses) = self.lost.end() {
@@ -220,6 +276,32 @@ impl BrokerLink {
     }
 }
 
+/// The broker of this worker, if one is configured.
+pub(super) fn broker(config: &HubConfig, tls: &RenewableTls, books: Uuid) -> Option<Broker> {
+    let Some(mqtt) = &config.mqtt else {
+        tracing::warn!("no [mqtt] section: the books are served, no frames are received");
+        return None;
+    };
+    let mut settings = BrokerSettings { tls: tls.subscribe(), ..mqtt.broker_settings() };
+    if config.shared {
+        settings.keep_alive = SHARED_KEEP_ALIVE;
+    }
+    Some(Broker::new(&settings, &client_id(&config.worker, books), None))
+}
+
+/// A client that connects with the id of another one disconnects it, and two hubs may have workers of one
+/// name. Some brokers refuse an id of more than 65 bytes, so of a long name the beginning is in it, and
+/// a hash.
+pub(super) fn client_id(worker: &str, books: Uuid) -> String {
+    let books = books.as_fields().0;
+    if worker.len() <= NAMED_MAX {
+        return format!("{worker}-{books:08x}");
+    }
+    let beginning: String = worker.chars().take(NAMED_MAX - 9).collect();
+    let hash = xxh3_64(worker.as_bytes()) & 0xffff_ffff;
+    format!("{beginning}-{hash:08x}-{books:08x}")
+}
+
 /// Waits until frames are better left to other workers, if there may be some. One commit may fail.
 async fn until_unable(health: Arc<HubHealth>, has_others: bool) {
     let mut looks = 0;
@@ -231,8 +313,12 @@ async fn until_unable(health: Arc<HubHealth>, has_others: bool) {
 
 /// Without a connection to the broker, no gateway counts as online; unless other workers may have the
 /// same books and a connection: then only those that none of them has heard of lately.
-pub(super) fn set_offline(books: &mut BooksTransaction<'_>, now_ms: i64) -> Result<(), BooksError> {
-    let before_ms = if books.may_be_shared() { now_ms - HUB_SILENT_MS } else { i64::MAX };
+pub(super) fn set_offline(
+    books: &mut BooksTransaction<'_>,
+    now_ms: i64,
+    has_others: bool,
+) -> Result<(), BooksError> {
+    let before_ms = if has_others { now_ms - HUB_SILENT_MS } else { i64::MAX };
     books.set_offline(before_ms)
 }
 
@@ -250,4 +336,21 @@ pub(super) fn forget_limits(database: &mut BooksDatabase, broker: &str) {
 struct GatewayState {
     online: bool,
     epoch: Option<Uuid>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_ids_are_at_most_64_bytes_and_differ_by_name_and_books() {
+        let (books, others) = (Uuid::from_u128(7 << 96), Uuid::from_u128(8 << 96));
+        assert_eq!(client_id("hub-1", books), "hub-1-00000007");
+        let long = |last| format!("{}{last}", "x".repeat(63));
+        let ids = [(long('a'), books), (long('b'), books), (long('a'), others)]
+            .map(|(worker, books)| client_id(&worker, books));
+        assert!(ids.iter().all(|id| id.len() == 64), "{ids:?}");
+        assert!(ids[0] != ids[1] && ids[0] != ids[2], "{ids:?}");
+        assert_eq!(client_id(&"x".repeat(55), books).len(), 64);
+    }
 }

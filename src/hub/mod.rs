@@ -46,6 +46,7 @@ mod steady_clock;
 mod strangers;
 pub(crate) mod upkeep;
 mod waiting;
+mod workers;
 mod writer;
 
 use std::net::SocketAddr;
@@ -71,7 +72,7 @@ use self::feed::FeedEnd;
 use self::health::HubHealth;
 use self::jobs::{HubJob, RequestSender};
 use self::left_out::LeftOut;
-use self::link::{BrokerLink, forget_limits, set_offline};
+use self::link::{BrokerLink, broker, forget_limits, set_offline};
 use self::metrics::HubMetrics;
 pub(crate) use self::movement_json::MovementJson;
 use self::open_sales::OpenSales;
@@ -88,14 +89,11 @@ use crate::limits::{
     HUB_BATCH_FRAMES_MAX, HUB_REQUESTS_WAITING_MAX, STOP_GRACE, WRITER_STOP_GRACE,
 };
 use crate::net::http::PortControl;
-use crate::net::mqtt::{Broker, BrokerSettings, RenewableTls};
+use crate::net::mqtt::RenewableTls;
 use crate::process::reload::Reload;
 use crate::process::service::Manager;
 use crate::process::stop::{self, Stop, Stopper};
 use crate::protocol::frame::BooksId;
-
-/// A worker that hangs is given up by the broker within this time and a half; then others get its frames.
-const SHARED_KEEP_ALIVE: Duration = Duration::from_secs(3);
 
 /// A running hub.
 #[derive(Debug)]
@@ -211,7 +209,6 @@ impl Hub {
             .ending(stop.clone())
             .reporting_health(Arc::clone(&health));
         let writer = spawn_writer(writer)?;
-
         let mut tasks = JoinSet::new();
         spawn_upkeep(&mut tasks, &reader, &requests, (&open_sales, &clock), &stop);
         spawn_keepers(&mut tasks, &feed, ours, &failures);
@@ -232,7 +229,8 @@ impl Hub {
             let group = config.shared.then_some(books);
             let link = BrokerLink::new(broker, group, jobs, publisher.clone(), &metrics)
                 .rejecting(rejected)
-                .reporting(Arc::clone(&health));
+                .reporting(Arc::clone(&health))
+                .standing_in(workers::watch(&mut tasks, &config, books, &health, &stop));
             tasks.spawn(link.run(stop));
         }
         announce(address, port.scheme(), &config);
@@ -381,7 +379,7 @@ fn rules(config: &HubConfig) -> Rules {
 async fn open_books(
     config: &HubConfig,
 ) -> Result<(BooksDatabase, BooksReader, BooksClock, Uuid, BooksSigner), BooksError> {
-    let (store, broker) = (config.store.clone(), config.broker_name());
+    let (store, broker, shared) = (config.store.clone(), config.broker_name(), config.shared);
     let open = move || {
         let mut database = BooksDatabase::open(&store)?;
         // Before anything is booked in a month; without one it is booked all the same.
@@ -390,7 +388,7 @@ async fn open_books(
         }
         // A gateway counts as online only after it has reported to this process, or to another worker.
         let BooksId { books, .. } = database.change(|books| {
-            set_offline(books, wall_ms())?;
+            set_offline(books, wall_ms(), shared)?;
             books.identity()
         })?;
         forget_limits(&mut database, &broker);
@@ -401,24 +399,6 @@ async fn open_books(
         Ok((database, reader, clock, books, signer))
     };
     tokio::task::spawn_blocking(open).await.expect("opening does not panic")
-}
-
-fn broker(config: &HubConfig, tls: &RenewableTls, books: Uuid) -> Option<Broker> {
-    let Some(mqtt) = &config.mqtt else {
-        tracing::warn!("no [mqtt] section: the books are served, no frames are received");
-        return None;
-    };
-    let mut settings = BrokerSettings { tls: tls.subscribe(), ..mqtt.broker_settings() };
-    if config.shared {
-        settings.keep_alive = SHARED_KEEP_ALIVE;
-    }
-    Some(Broker::new(&settings, &client_id(&config.worker, books), None))
-}
-
-/// A client that connects with the id of another one disconnects it, and two hubs may have workers of one
-/// name.
-fn client_id(worker: &str, books: Uuid) -> String {
-    format!("{worker}-{:08x}", books.as_fields().0)
 }
 
 fn broker_tls(config: &HubConfig) -> Option<Arc<ClientConfig>> {

@@ -152,12 +152,15 @@ fn credential() -> io::Result<SigningKey> {
     SigningKey::credential(KEY_FILE).unwrap_or_else(missing)
 }
 
-/// Signs the end of the ledger; returns whether that was not signed yet.
+/// Signs the end of the ledger; returns whether that was not signed yet. If it was, nothing is locked or
+/// written.
 fn sign(database: &mut BooksDatabase, key: &SigningKey, wall_ms: i64) -> Result<bool, BooksError> {
+    let is_new = |end: &MovementsEnd| end.seq > end.signed_seq;
+    if !database.read(MovementsEnd::read)?.as_ref().is_some_and(is_new) {
+        return Ok(false);
+    }
     database.change(|books| {
-        let end = books.movements_end()?;
-        let Some(MovementsEnd { seq, chain, .. }) = end.filter(|end| end.seq > end.signed_seq)
-        else {
+        let Some(MovementsEnd { seq, chain, .. }) = books.movements_end()?.filter(is_new) else {
             return Ok(false);
         };
         let origin = Movement::origin(books.identity()?.books);

@@ -35,6 +35,24 @@ fn new_movements_are_signed_at_once_after_a_start_and_then_once_a_minute() {
     const { assert!(SIGN_AFTER_MS + HUB_SIGN_LOOK_MS < SIGN_EVERY_MS) };
 }
 
+#[test]
+fn a_look_that_finds_nothing_to_sign_writes_nothing() {
+    let Hub { mut database, mut signer, _directory } = Hub::new();
+    let written = |database: &mut BooksDatabase| {
+        let rows = database.read(|db| db.query("SELECT total_changes()", &[])).unwrap();
+        RowReader::of(rows.into_iter().next().unwrap()).number().unwrap()
+    };
+    database.change(|books| receive(books, 1)).unwrap();
+    let mut look = |database: &mut BooksDatabase, running_ms| {
+        let before = written(database);
+        signer.note();
+        signer.sign_if_due(database, (0, running_ms), false, &BooksFailures::default());
+        written(database) - before
+    };
+    assert!(look(&mut database, 1) > 0);
+    assert_eq!(look(&mut database, 1 + SIGN_AFTER_MS), 0);
+}
+
 /// Whatever the sizes of requests and transactions, and however late the signer looks.
 #[test]
 fn no_more_than_ten_thousand_movements_are_between_two_signatures() {

@@ -24,6 +24,30 @@ impl Postgres {
         Self::start_with(|_| Vec::new())
     }
 
+    /// A server that logs every statement.
+    pub fn start_logging() -> Self {
+        Self::start_with(|dir| {
+            vec![
+                "logging_collector=on".into(),
+                format!("log_directory={}", dir.display()),
+                "log_filename=server.log".into(),
+                "log_statement=all".into(),
+            ]
+        })
+    }
+
+    /// What it has logged until now.
+    pub fn log(&self) -> String {
+        let marker = format!("until now {}", self.log_text().len());
+        self.sql(&format!("SELECT '{marker}'"));
+        until("the log is written", || self.log_text().contains(&marker));
+        self.log_text()
+    }
+
+    fn log_text(&self) -> String {
+        fs::read_to_string(self.dir.path().join("server.log")).unwrap_or_default()
+    }
+
     /// A server with TLS, and with the certificate authority that has signed its certificate.
     /// `clients` are verified against that authority, too.
     pub fn start_with_tls(authority: &Authority) -> Self {

@@ -249,13 +249,14 @@ fn a_broker_without_tls_is_named_as_the_reason() {
     until_reason(&gateway, "TLS");
 }
 
-/// A broker with three users and one access rule for each.
-struct Guard {
+/// A broker with users and access rules.
+pub(super) struct Guard {
     broker: Broker,
     dir: TempDir,
 }
 
 impl Guard {
+    /// One with three users and one access rule for each.
     fn new() -> Self {
         let lines = "user hub\ntopic readwrite stockgate/1/#\n\
              user gw-01\ntopic readwrite stockgate/1/wh-01/gw-01/#\n\
@@ -270,6 +271,19 @@ impl Guard {
         let gateways = [("wh-01/gw-01", "gw-secret"), ("wh-01/gw-02", "other-secret")];
         let users: Vec<_> = gateways.into_iter().chain([("hub-1", "hub-secret")]).collect();
         Self::with(rules, &users, "use_username_as_clientid true\n")
+    }
+
+    /// One with the rules that ship, for these workers of a hub and these gateways; the passwords are
+    /// their names.
+    pub(super) fn of_workers(workers: &[&str], gateways: &[String]) -> Self {
+        let shipped = include_str!("../../config/mosquitto.acl");
+        let (_, of_worker) = shipped.split_once("user hub-1\n").unwrap();
+        let (of_worker, _) = of_worker.split_once("\n\n").unwrap();
+        let more = workers.iter().map(|worker| format!("\nuser {worker}\n{of_worker}\n"));
+        let rules = format!("{shipped}{}", more.collect::<String>());
+        let users = gateways.iter().map(String::as_str).chain(workers.iter().copied());
+        let users: Vec<_> = users.map(|user| (user, user)).collect();
+        Self::with(&rules, &users, "use_username_as_clientid true\n")
     }
 
     fn with(lines: &str, users: &[(&str, &str)], more: &str) -> Self {
@@ -289,8 +303,9 @@ impl Guard {
     }
 
     /// The `[mqtt]` section of a user, with the password in a file that ends with a line feed.
-    fn section(&self, user: &str, password: &str) -> String {
-        let file = self.dir.path().join(format!("{}.{password}", user.replace('/', "-")));
+    pub(super) fn section(&self, user: &str, password: &str) -> String {
+        let file = format!("{user}.{password}").replace('/', "-");
+        let file = self.dir.path().join(file);
         fs::write(&file, format!("{password}\n")).unwrap();
         let file = file.to_str().unwrap();
         section(&self.broker.url(), &[("username", user), ("password_file", file)])

@@ -240,6 +240,29 @@ fn a_pooler_in_transaction_mode_may_stand_between() {
 }
 
 #[test]
+fn statements_are_prepared_where_no_pooler_gives_them_another_session() {
+    let postgres = Postgres::start_logging();
+    let pooler = PgBouncer::before(&postgres);
+    let mut number = 0..;
+    let mut prepares = |url: &str| {
+        let before = postgres.log().len();
+        let hub = Hub::start_on(url, "");
+        for n in number.by_ref().take(3) {
+            assert_eq!(receive(&hub, &n.to_string()).status, 200);
+        }
+        let log = postgres.log();
+        let of_pools = log[before..].lines().filter(|line| line.contains("SELECT pool.sku, rec"));
+        let named = of_pools.clone().filter(|line| line.contains("execute s")).count();
+        assert!([0, of_pools.count()].contains(&named), "all or none: {}", &log[before..]);
+        named > 0
+    };
+    assert!(prepares(&postgres.url()));
+    assert!(prepares(&postgres.url_with("?sslmode=disable&target_session_attrs=read-write")));
+    assert!(!prepares(&postgres.url_with("?prepared_statements=off")));
+    assert!(!prepares(&pooler.url()), "it listens at another port than the server sees");
+}
+
+#[test]
 fn a_database_that_cannot_hold_every_name_is_refused() {
     let postgres = Postgres::start();
     postgres.sql(

@@ -39,6 +39,8 @@ pub struct PostgresUrl {
     pub keepalives_idle: Option<Duration>,
     /// `application_name`.
     pub application_name: Option<String>,
+    /// `prepared_statements`: whether sessions keep them; `None` to find out.
+    pub prepared_statements: Option<bool>,
 }
 
 impl PostgresUrl {
@@ -68,6 +70,7 @@ impl PostgresUrl {
             tcp_user_timeout: options.tcp_user_timeout,
             keepalives_idle: options.keepalives_idle,
             application_name: options.application_name,
+            prepared_statements: options.prepared_statements,
         })
     }
 }

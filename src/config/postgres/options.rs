@@ -44,9 +44,10 @@ pub(super) struct Options {
     pub(super) tcp_user_timeout: Option<Duration>,
     pub(super) keepalives_idle: Option<Duration>,
     pub(super) application_name: Option<String>,
+    pub(super) prepared_statements: Option<bool>,
 }
 
-const KNOWN: &str = "sslmode, sslrootcert, sslcert, sslkey, target_session_attrs, connect_timeout, tcp_user_timeout, keepalives_idle, application_name, user, password, host, port and dbname";
+const KNOWN: &str = "sslmode, sslrootcert, sslcert, sslkey, target_session_attrs, connect_timeout, tcp_user_timeout, keepalives_idle, application_name, prepared_statements, user, password, host, port and dbname";
 
 impl Options {
     pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
@@ -66,6 +67,7 @@ impl Options {
             "tcp_user_timeout" => self.tcp_user_timeout = Some(milliseconds(key, value)?),
             "keepalives_idle" => self.keepalives_idle = Some(seconds(key, value)?),
             "application_name" => self.application_name = text(),
+            "prepared_statements" => self.prepared_statements = may_prepare(value)?,
             // The key may be a part of a password that contains a question mark.
             _ => return Err(format!("has an unknown parameter; known are {KNOWN}")),
         }
@@ -148,6 +150,15 @@ fn is_read_write(text: &str) -> Result<bool, String> {
         "any" => Ok(false),
         "read-write" | "primary" => Ok(true),
         _ => Err("target_session_attrs: must be any or read-write".into()),
+    }
+}
+
+fn may_prepare(text: &str) -> Result<Option<bool>, String> {
+    match text {
+        "auto" => Ok(None),
+        "on" => Ok(Some(true)),
+        "off" => Ok(Some(false)),
+        _ => Err("prepared_statements: must be auto, on or off".into()),
     }
 }
 

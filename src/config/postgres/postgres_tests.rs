@@ -20,6 +20,10 @@ fn several_servers_sockets_and_parameters_are_read() {
     let by_name = parse("postgres:///books?host=/run/pg&port=6&user=hub&sslmode=disable").unwrap();
     assert_eq!(by_name.hosts, [("/run/pg".to_owned(), 6)]);
     assert!(by_name.tls.is_none());
+    for (text, prepared) in [("auto", None), ("on", Some(true)), ("off", Some(false))] {
+        let url = parse(&format!("postgres://hub@a/books?prepared_statements={text}")).unwrap();
+        assert_eq!(url.prepared_statements, prepared);
+    }
 }
 
 #[test]
@@ -40,6 +44,7 @@ fn a_wrong_address_is_explained_without_its_password() {
         ("postgres://hub:secret@host/books?sslmod=require", "has an unknown parameter"),
         ("postgres://hub:secret@host/books?sslmode", "has no value"),
         ("postgres://hub:secret@host/books?connect_timeout=soon", "connect_timeout: must be"),
+        ("postgres://hub:secret@host/books?prepared_statements=1", "must be auto, on or off"),
         ("postgres://hub:secret@host/books?sslcert=a", "go together"),
         ("postgres://hub:secret@host/books?sslrootcert=/absent", "sslrootcert: /absent cannot"),
         ("postgres://hub:secret@[::1/books", "does not end with ]"),

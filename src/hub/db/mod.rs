@@ -13,6 +13,7 @@ mod schema;
 mod sink_rows;
 pub(super) mod sql;
 mod sqlite;
+mod worker_rows;
 mod working_set;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub(super) use self::sink_rows::{
 };
 use self::sql::{Executor, SqlValue};
 pub(super) use self::sqlite::open_existing as open_books_file;
+pub(super) use self::worker_rows::{WorkerBeat, WorkerTable};
 pub(super) use self::working_set::{
     BooksTransaction, Expected, MovementsEnd, OWN_LEDGER, Prunable, SignedMovements, read_catalogue,
 };

@@ -33,6 +33,15 @@ pub(in crate::hub) trait Executor {
     /// whose columns are `a`, `b` …; `{for update of TABLE}` keeps others from changing the rows
     /// found, in the order in which they are returned.
     fn query_keys(&mut self, sql: &str, keys: &Keys) -> Result<Vec<SqlRow>, BooksError>;
+    /// Executes two such queries for the same keys, the second after the first.
+    fn query_keys_twice(
+        &mut self,
+        first: &str,
+        second: &str,
+        keys: &Keys,
+    ) -> Result<[Vec<SqlRow>; 2], BooksError> {
+        Ok([self.query_keys(first, keys)?, self.query_keys(second, keys)?])
+    }
     /// Begins to insert many new rows of one table. It may go on while other statements are made; what
     /// fails is an error of one of these, at the latest of the commit.
     fn insert(&mut self, table: &'static Table, rows: Vec<SqlRow>) -> Result<(), BooksError> {

@@ -1,15 +1,16 @@
 //! Makes connections: tries the servers in their order, each within a limit.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinHandle;
+use socket2::TcpKeepalive;
 use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
-use tokio_postgres::{Client, Config, Connection, Error, NoTls};
+use tokio_postgres::{Config, Error, NoTls};
 
+use super::direct::{self, Connected, Sessions, SocketSettings, spawn};
 use super::tls::Tls;
 use crate::config::PostgresUrl;
 use crate::limits::{BOOKS_CONNECT_MAX, BOOKS_CONNECTIONS_MAX, BOOKS_TRANSACTION_MAX};
@@ -18,20 +19,24 @@ use crate::limits::{BOOKS_CONNECT_MAX, BOOKS_CONNECTIONS_MAX, BOOKS_TRANSACTION_
 const UNANSWERED: Duration = Duration::from_secs(5);
 const KEEPALIVES_IDLE: Duration = Duration::from_secs(10);
 const KEEPALIVES_INTERVAL: Duration = Duration::from_secs(2);
+const KEEPALIVES_RETRIES: u32 = 3;
 
-/// The connections to these books. None is made before the first is needed.
-pub(super) fn pool(url: &PostgresUrl) -> Pool {
+/// The connections to these books, and what is known of their sessions. None is made before the first is
+/// needed.
+pub(super) fn pool(url: &PostgresUrl) -> (Pool, Arc<Sessions>) {
     let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let all = connect_limit(url).saturating_mul(u32::try_from(url.hosts.len()).unwrap_or(u32::MAX));
-    let servers = Servers { url: url.clone() };
+    let sessions = Arc::new(Sessions::new(url.prepared_statements));
+    let servers = Servers { url: url.clone(), sessions: Arc::clone(&sessions) };
     let manager = Manager::from_connect(Config::new(), servers, config);
-    Pool::builder(manager)
+    let pool = Pool::builder(manager)
         .max_size(BOOKS_CONNECTIONS_MAX)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(BOOKS_TRANSACTION_MAX))
         .create_timeout(Some(all.min(BOOKS_TRANSACTION_MAX)))
         .build()
-        .expect("a runtime is named for the timeouts")
+        .expect("a runtime is named for the timeouts");
+    (pool, sessions)
 }
 
 fn connect_limit(url: &PostgresUrl) -> Duration {
@@ -40,9 +45,8 @@ fn connect_limit(url: &PostgresUrl) -> Duration {
 
 struct Servers {
     url: PostgresUrl,
+    sessions: Arc<Sessions>,
 }
-
-type Connected = (Client, JoinHandle<()>);
 
 impl Connect for Servers {
     fn connect(
@@ -68,14 +72,51 @@ impl Servers {
 
     async fn connect_to(&self, host: &str, port: u16) -> Result<Connected, Error> {
         let mut config = self.config(host, port);
-        match &self.url.tls {
+        if self.sessions.are_examined()
+            && let Some((connected, is_own)) =
+                self.connect_directly(config.clone(), host, port).await
+        {
+            if !is_own {
+                self.sessions.set_unknown();
+            }
+            return Ok(connected);
+        }
+        let connected = match &self.url.tls {
             // A socket in the file system needs no TLS.
             Some(tls) if !host.starts_with('/') => {
-                let mode = if tls.required { SslMode::Require } else { SslMode::Prefer };
                 let connector = Tls(tls.config.clone());
-                config.ssl_mode(mode).connect(connector).await.map(spawn)
+                config.ssl_mode(self.ssl_mode()).connect(connector).await.map(spawn)
             }
             Some(_) | None => config.ssl_mode(SslMode::Disable).connect(NoTls).await.map(spawn),
+        }?;
+        self.sessions.set_unknown();
+        Ok(connected)
+    }
+
+    async fn connect_directly(
+        &self,
+        mut config: Config,
+        host: &str,
+        port: u16,
+    ) -> Option<(Connected, bool)> {
+        if host.starts_with('/') {
+            return None;
+        }
+        config.ssl_mode(self.ssl_mode());
+        let keepalive = TcpKeepalive::new()
+            .with_time(self.url.keepalives_idle.unwrap_or(KEEPALIVES_IDLE))
+            .with_interval(KEEPALIVES_INTERVAL)
+            .with_retries(KEEPALIVES_RETRIES);
+        let user_timeout = self.url.tcp_user_timeout.unwrap_or(UNANSWERED);
+        let settings = SocketSettings { user_timeout, keepalive };
+        direct::connect(&config, (host, port), self.url.tls.as_ref(), &settings).await
+    }
+
+    fn ssl_mode(&self) -> SslMode {
+        match &self.url.tls {
+            Some(tls) if tls.required => SslMode::Require,
+            Some(_) => SslMode::Prefer,
+            None => SslMode::Disable,
         }
     }
 
@@ -97,17 +138,7 @@ impl Servers {
             .tcp_user_timeout(self.url.tcp_user_timeout.unwrap_or(UNANSWERED))
             .keepalives_idle(self.url.keepalives_idle.unwrap_or(KEEPALIVES_IDLE))
             .keepalives_interval(KEEPALIVES_INTERVAL)
-            .keepalives_retries(3);
+            .keepalives_retries(KEEPALIVES_RETRIES);
         config
     }
-}
-
-/// Runs a connection. Its end is not reported here: the statement that needs it fails.
-fn spawn<S, T>((client, connection): (Client, Connection<S, T>)) -> Connected
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let run = async { drop(connection.await) };
-    (client, tokio::spawn(run))
 }

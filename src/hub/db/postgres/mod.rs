@@ -5,21 +5,26 @@
 
 mod connect;
 mod copy;
+mod direct;
+mod prepared;
 mod session;
 mod statement;
 mod tls;
 mod values;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use self::direct::Sessions;
 use self::session::Session;
+use self::values::{read_row, typed};
 use super::error::BooksError;
 use super::schema::{self, Dialect};
-use super::sql::{Change, Executor, RowReader, SqlValue};
+use super::sql::{Change, Executor, RowReader, SqlRow, SqlValue};
 use crate::config::PostgresUrl;
 use crate::limits::BOOKS_TRANSACTION_MAX;
 
@@ -56,6 +61,7 @@ const STALE: Duration = Duration::from_millis(1_500);
 #[derive(Clone)]
 pub(in crate::hub) struct Postgres {
     pool: Pool,
+    sessions: Arc<Sessions>,
     runtime: Handle,
 }
 
@@ -68,7 +74,7 @@ impl std::fmt::Debug for Postgres {
 impl Postgres {
     /// Connects, checks the database, and creates the tables where they are missing.
     pub(super) fn open(url: &PostgresUrl) -> Result<Self, BooksError> {
-        let postgres = Self { pool: connect::pool(url), runtime: Handle::current() };
+        let postgres = Self::without_migration(url);
         postgres.read(check_encoding)?;
         postgres.within(BEGIN, BOOKS_TRANSACTION_MAX, |session| {
             check_isolation(session)?;
@@ -80,7 +86,8 @@ impl Postgres {
 
     /// Prepares connections; creates and upgrades nothing.
     pub(super) fn without_migration(url: &PostgresUrl) -> Self {
-        Self { pool: connect::pool(url), runtime: Handle::current() }
+        let (pool, sessions) = connect::pool(url);
+        Self { pool, sessions, runtime: Handle::current() }
     }
 
     /// The version of the tables; `None` without any.
@@ -152,6 +159,26 @@ impl Postgres {
         )
     }
 
+    /// Executes one statement in a transaction of its own. It must be one that waits for no lock,
+    /// because the server sets it no limit.
+    pub(super) async fn execute_alone(
+        &self,
+        sql: &str,
+        values: &[SqlValue],
+    ) -> Result<Vec<SqlRow>, BooksError> {
+        let client = self.connection(Instant::now() + BOOKS_TRANSACTION_MAX).await?;
+        let typed = typed(values);
+        let done = timeout(STALE, client.query_typed(sql, &typed)).await;
+        match done {
+            Ok(done) => done?.iter().map(read_row).collect(),
+            Err(_) => {
+                // It may be in the middle of the statement still.
+                drop(Object::take(client));
+                Err(BooksError::SlowServer)
+            }
+        }
+    }
+
     fn within<T>(
         &self,
         begin: &str,
@@ -160,7 +187,8 @@ impl Postgres {
     ) -> Result<T, BooksError> {
         let deadline = Instant::now() + limit;
         let (client, is_new) = self.client(deadline)?;
-        let mut session = self.session(client, is_new, begin, deadline);
+        let session = self.session(client, is_new, begin, deadline);
+        let mut session = session.preparing(self.sessions.keep_statements());
         finish(work(&mut session), session)
     }
 
@@ -171,18 +199,22 @@ impl Postgres {
 
     /// A connection, and whether it has just been made.
     fn client(&self, deadline: Instant) -> Result<(Object, bool), BooksError> {
-        let got = async { timeout_at(deadline, self.pool.get()).await };
-        let got = self.runtime.block_on(got).map_err(|_| BooksError::SlowServer)?;
-        let client = got.map_err(|error| match error {
+        let client = self.runtime.block_on(self.connection(deadline))?;
+        let is_new = Object::metrics(&client).recycle_count == 0;
+        Ok((client, is_new))
+    }
+
+    async fn connection(&self, deadline: Instant) -> Result<Object, BooksError> {
+        let got =
+            timeout_at(deadline, self.pool.get()).await.map_err(|_| BooksError::SlowServer)?;
+        got.map_err(|error| match error {
             PoolError::Backend(error) => BooksError::from(error),
             PoolError::Timeout(TimeoutType::Wait) => BooksError::Busy,
             PoolError::Timeout(_) => BooksError::SlowServer,
             error @ (PoolError::Closed
             | PoolError::NoRuntimeSpecified
             | PoolError::PostCreateHook(_)) => BooksError::Damaged(error.to_string()),
-        })?;
-        let is_new = Object::metrics(&client).recycle_count == 0;
-        Ok((client, is_new))
+        })
     }
 }
 

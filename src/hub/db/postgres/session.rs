@@ -7,12 +7,13 @@ use deadpool_postgres::Object;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
-use tokio_postgres::Error;
+use tokio_postgres::{Error, Row};
 
 use super::copy::{COPIED_MIN, copy};
 
+use super::prepared::Statement;
 use super::statement::{key_statement, typed_keys, write_statement};
-use super::values::{read_row, typed};
+use super::values::{TypedValue, read_row, typed};
 use crate::hub::db::error::BooksError;
 use crate::hub::db::schema::{Dialect, Table};
 use crate::hub::db::sql::{Change, Executor, Keys, SqlRow, SqlValue, Write};
@@ -28,6 +29,8 @@ pub(super) struct Session {
     copying: Vec<JoinHandle<Result<(), BooksError>>>,
     /// The connection may be in the middle of something, and is not used again.
     is_broken: bool,
+    /// Whether the server is to keep the plans of statements, see [`Sessions`](super::direct::Sessions).
+    prepares: bool,
 }
 
 struct Begin {
@@ -46,7 +49,12 @@ impl Session {
     ) -> Self {
         let (client, copying) = (Arc::new(client), Vec::new());
         let begin = Some(Begin { sql, deadline: answer });
-        Self { client, runtime, deadline, begin, copying, is_broken: false }
+        Self { client, runtime, deadline, begin, copying, is_broken: false, prepares: false }
+    }
+
+    /// Has the server keep the plans of statements: to plan one takes longer than to run it.
+    pub(super) fn preparing(self, prepares: bool) -> Self {
+        Self { prepares, ..self }
     }
 
     /// Begins the transaction before its first statement.
@@ -75,12 +83,23 @@ impl Session {
         }
         let (sql, columns) = write_statement(&changes);
         let values: Vec<_> = columns.iter().map(|column| column.typed()).collect();
+        let prepares = self.prepares;
         self.run(async |client: &Object| {
+            // It must be complete before the commit is sent, or it would be made after it.
+            let write = Statement::of(client, &sql, &values, prepares).await?;
             // After a statement that failed, the server makes a rollback of the commit.
-            let write = client.execute_typed(&sql, &values);
-            let (written, committed) = tokio::join!(write, client.batch_execute("COMMIT"));
+            let (written, committed) =
+                tokio::join!(write.execute(client), client.batch_execute("COMMIT"));
             written.and(committed)
         })
+    }
+
+    fn rows(&mut self, sql: &str, values: &[TypedValue<'_>]) -> Result<Vec<SqlRow>, BooksError> {
+        let prepares = self.prepares;
+        let rows = self.run(async |client: &Object| {
+            Statement::of(client, sql, values, prepares).await?.query(client).await
+        })?;
+        rows.iter().map(read_row).collect()
     }
 
     /// Waits until the rows are inserted; returns the first error.
@@ -151,16 +170,34 @@ impl Executor for Session {
     }
 
     fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, BooksError> {
-        let typed = typed(values);
-        let rows = self.run(async |client: &Object| client.query_typed(sql, &typed).await)?;
-        rows.iter().map(read_row).collect()
+        self.rows(sql, &typed(values))
     }
 
     fn query_keys(&mut self, sql: &str, keys: &Keys) -> Result<Vec<SqlRow>, BooksError> {
         let (sql, columns) = (key_statement(sql, keys), typed_keys(keys));
         let values: Vec<_> = columns.iter().map(|column| column.typed()).collect();
-        let rows = self.run(async |client: &Object| client.query_typed(&sql, &values).await)?;
-        rows.iter().map(read_row).collect()
+        self.rows(&sql, &values)
+    }
+
+    /// In one round trip.
+    fn query_keys_twice(
+        &mut self,
+        first: &str,
+        second: &str,
+        keys: &Keys,
+    ) -> Result<[Vec<SqlRow>; 2], BooksError> {
+        let columns = typed_keys(keys);
+        let values: Vec<_> = columns.iter().map(|column| column.typed()).collect();
+        let [first, second] = [first, second].map(|sql| key_statement(sql, keys));
+        let prepares = self.prepares;
+        let (first, second) = self.run(async |client: &Object| {
+            // Both must be complete before one is sent, or the second might come first.
+            let first = Statement::of(client, &first, &values, prepares).await?;
+            let second = Statement::of(client, &second, &values, prepares).await?;
+            tokio::try_join!(biased; first.query(client), second.query(client))
+        })?;
+        let read = |rows: Vec<Row>| rows.iter().map(read_row).collect::<Result<Vec<_>, _>>();
+        Ok([read(first)?, read(second)?])
     }
 
     fn insert(&mut self, table: &'static Table, rows: Vec<SqlRow>) -> Result<(), BooksError> {
@@ -182,7 +219,10 @@ impl Executor for Session {
         }
         let (sql, columns) = write_statement(changes);
         let values: Vec<_> = columns.iter().map(|column| column.typed()).collect();
-        self.run(async |client: &Object| client.execute_typed(&sql, &values).await).map(drop)
+        let prepares = self.prepares;
+        self.run(async |client: &Object| {
+            Statement::of(client, &sql, &values, prepares).await?.execute(client).await
+        })
     }
 
     fn dialect(&self) -> Dialect {

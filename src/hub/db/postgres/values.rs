@@ -6,10 +6,13 @@ use tokio_postgres::{Column, Row};
 use crate::hub::db::error::BooksError;
 use crate::hub::db::sql::{SqlRow, SqlValue};
 
+/// A value with its type.
+pub(super) type TypedValue<'a> = (&'a (dyn ToSql + Sync), Type);
+
 /// Values with their types. With the types given, a statement is prepared and executed in one round
 /// trip and stays in no session, as a pooler in transaction mode requires.
-pub(super) fn typed(values: &[SqlValue]) -> Vec<(&(dyn ToSql + Sync), Type)> {
-    values.iter().map(|value| -> (&(dyn ToSql + Sync), Type) { (value, type_of(value)) }).collect()
+pub(super) fn typed(values: &[SqlValue]) -> Vec<TypedValue<'_>> {
+    values.iter().map(|value| -> TypedValue<'_> { (value, type_of(value)) }).collect()
 }
 
 fn type_of(value: &SqlValue) -> Type {

@@ -16,7 +16,7 @@ pub(in crate::hub) use self::tables::{
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 23] = [
+const MIGRATIONS: [Migration; 24] = [
     Migration::same(include_str!("version_2.sql")),
     Migration {
         script: include_str!("version_3.sql"),
@@ -60,6 +60,7 @@ const MIGRATIONS: [Migration; 23] = [
         sqlite: include_str!("version_24_sqlite.sql"),
         postgresql: include_str!("version_24_postgresql.sql"),
     },
+    Migration { script: "", sqlite: "", postgresql: include_str!("version_25_postgresql.sql") },
 ];
 
 struct Migration {

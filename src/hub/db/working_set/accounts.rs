@@ -159,6 +159,11 @@ impl AccountSet {
         Ok(())
     }
 
+    /// Notes whether a SKU has any policy, unless that is known already.
+    pub(super) fn note_policy(&mut self, sku: &Sku, exists: bool) {
+        self.policies.note(sku, exists);
+    }
+
     /// Those of the SKUs that have any policy.
     pub(super) fn with_policy(
         &mut self,

@@ -104,6 +104,10 @@ impl Books for BooksTransaction<'_> {
 
     fn expect_skus(&mut self, skus: &[Sku]) -> Result<(), BooksError> {
         self.pools.load(self.db, skus.iter())?;
+        for sku in skus {
+            let exists = self.pools.has_policy(sku);
+            exists.into_iter().for_each(|exists| self.accounts.note_policy(sku, exists));
+        }
         let with_policy = self.accounts.with_policy(self.db, skus)?;
         self.asks.load(self.db, with_policy.iter())?;
         // Nobody waits for a SKU without a policy.

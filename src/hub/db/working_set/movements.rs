@@ -33,7 +33,7 @@ pub(in crate::hub) struct MovementsEnd {
 
 impl MovementsEnd {
     /// `None` before the first movement that is chained.
-    pub(super) fn read(db: &mut dyn Executor) -> Result<Option<Self>, BooksError> {
+    pub(in crate::hub) fn read(db: &mut dyn Executor) -> Result<Option<Self>, BooksError> {
         let sql = "SELECT seq, chain, (SELECT coalesce(max(seq), 0) FROM books_checkpoint)
                    FROM movement_end";
         let mut row = RowReader::of(db.query(sql, &[])?.pop().unwrap_or_default());

@@ -44,18 +44,9 @@ impl OpenOrderSet {
         Ok(found.map(|row| self.read(row)).transpose()?.map(|(_, order)| order))
     }
 
-    /// Reads which of these requests are orders that wait.
-    pub(super) fn load(
-        &mut self,
-        db: &mut dyn Executor,
-        ids: &BTreeSet<RequestId>,
-    ) -> Result<(), BooksError> {
-        self.known.extend(ids.iter().map(|id| (id.clone(), false)));
-        let sql = "SELECT open_order.id FROM {keys} AS k JOIN open_order ON open_order.id = k.a";
-        for row in db.query_keys(sql, &id_keys(ids))? {
-            self.known.insert(RowReader::of(row).id(RequestId::parse)?, true);
-        }
-        Ok(())
+    /// Notes which of these requests are orders that wait.
+    pub(super) fn know(&mut self, ids: &BTreeSet<RequestId>, open: &BTreeSet<RequestId>) {
+        self.known.extend(ids.iter().map(|id| (id.clone(), open.contains(id))));
     }
 
     /// Whether there is an order with this id, as far as it was read with others.

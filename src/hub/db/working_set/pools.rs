@@ -9,6 +9,14 @@ use crate::hub::db::schema::{ColumnType, POOL};
 use crate::hub::db::sql::{Change, Executor, Keys, RowReader, SqlRow, SqlValue, Write};
 use crate::stock::{Decimals, Listing, Sku};
 
+/// What is read of a SKU once its pool is locked: whether a sale waits for it, whether it has any policy,
+/// and the decimals in its listing.
+const KNOWN: &str = "SELECT k.a, CAST(CASE WHEN EXISTS (SELECT 1 FROM open_order_line
+        WHERE open_order_line.sku = k.a) THEN 1 ELSE 0 END AS BIGINT),
+    CAST(CASE WHEN EXISTS (SELECT 1 FROM policy
+        WHERE policy.sku = k.a) THEN 1 ELSE 0 END AS BIGINT), decimals
+    FROM {keys} AS k LEFT JOIN listing ON listing.sku = k.a";
+
 #[derive(Clone, Copy, Debug, Default)]
 struct CachedPool {
     pool: Option<Pool>,
@@ -16,6 +24,8 @@ struct CachedPool {
     listed: Option<Decimals>,
     /// Whether a sale waits for it.
     is_awaited: bool,
+    /// Whether it has any policy, as it was read.
+    has_policy: bool,
     /// Whether there is a row of it, which is locked.
     is_stored: bool,
     is_changed: bool,
@@ -42,21 +52,22 @@ impl PoolSet {
         }
         let lock = if self.has_locked { Lock::AtOnce } else { Lock::Wait };
         let keys = keys(missing.iter().copied());
-        let found = read(db, &keys, lock).map_err(|error| {
+        let both = db.query_keys_twice(&figures(lock), KNOWN, &keys);
+        let [found, known] = both.map_err(|error| {
             let skus = missing.iter().copied().cloned().collect();
             error.or_contended(lock == Lock::AtOnce, Locks { skus, ..Locks::default() })
         })?;
         self.has_locked = true;
-        let sql = "SELECT k.a, CAST(CASE WHEN EXISTS (SELECT 1 FROM open_order_line
-                       WHERE open_order_line.sku = k.a) THEN 1 ELSE 0 END AS BIGINT), decimals
-                   FROM {keys} AS k LEFT JOIN listing ON listing.sku = k.a";
-        for row in db.query_keys(sql, &keys)? {
+        for row in known {
             let mut row = RowReader::of(row);
-            let (sku, is_awaited) = (row.id(Sku::parse)?, row.bool()?);
+            let (sku, is_awaited, has_policy) = (row.id(Sku::parse)?, row.bool()?, row.bool()?);
             let listed = row.decimals_or_null()?;
-            self.pools.insert(sku, CachedPool { listed, is_awaited, ..CachedPool::default() });
+            let cached = CachedPool { listed, is_awaited, has_policy, ..CachedPool::default() };
+            self.pools.insert(sku, cached);
         }
-        for (sku, pool) in found {
+        for row in found {
+            let mut row = RowReader::of(row);
+            let (sku, pool) = (row.id(Sku::parse)?, read_pool(&mut row)?);
             let cached = self.pools.entry(sku).or_default();
             (cached.pool, cached.is_stored) = (Some(pool), true);
         }
@@ -80,6 +91,11 @@ impl PoolSet {
     /// Whether a sale may wait for a SKU.
     pub(super) fn is_awaited(&self, sku: &Sku) -> bool {
         self.pools.get(sku).is_none_or(|cached| cached.is_awaited)
+    }
+
+    /// Whether a SKU has any policy, if that was read.
+    pub(super) fn has_policy(&self, sku: &Sku) -> Option<bool> {
+        self.pools.get(sku).map(|cached| cached.has_policy)
     }
 
     /// Notes a listing that this transaction has changed.
@@ -142,24 +158,19 @@ fn keys<'a>(skus: impl Iterator<Item = &'a Sku>) -> Keys {
     Keys { types: &[ColumnType::Text], rows }
 }
 
-fn read(db: &mut dyn Executor, keys: &Keys, lock: Lock) -> Result<Vec<(Sku, Pool)>, BooksError> {
+/// The query of the figures.
+fn figures(lock: Lock) -> String {
     let clause = match lock {
         Lock::No => "",
         Lock::Wait => "{for update of pool}",
         Lock::AtOnce => "{for update of pool NOWAIT}",
         Lock::IfFree => "{for update of pool SKIP LOCKED}",
     };
-    let sql = format!(
+    format!(
         "SELECT pool.sku, received, adjusted, deducted, unallotted, in_transit, given,
             reserved
          FROM {{keys}} AS k JOIN pool ON pool.sku = k.a ORDER BY pool.sku {clause}"
-    );
-    let read = |row: SqlRow| {
-        let mut row = RowReader::of(row);
-        let sku = row.id(Sku::parse)?;
-        Ok((sku, read_pool(&mut row)?))
-    };
-    db.query_keys(&sql, keys)?.into_iter().map(read).collect()
+    )
 }
 
 fn read_pool(row: &mut RowReader) -> Result<Pool, BooksError> {

@@ -54,19 +54,22 @@ impl RequestSet {
 
     fn read(&mut self, db: &mut dyn Executor, id: &RequestId) -> Result<(), BooksError> {
         self.known.remove(id);
-        self.load(db, &BTreeSet::from([id.clone()]))
+        self.load(db, &BTreeSet::from([id.clone()])).map(drop)
     }
 
-    /// Reads those of these requests that are not known yet, and takes numbers for the new ones.
+    /// Reads those of these requests that are not known yet, and takes numbers for the new ones. Returns
+    /// those of them that are orders that wait.
     pub(super) fn load(
         &mut self,
         db: &mut dyn Executor,
         ids: &BTreeSet<RequestId>,
-    ) -> Result<(), BooksError> {
+    ) -> Result<BTreeSet<RequestId>, BooksError> {
         let missing = ids.iter().filter(|id| !self.known.contains_key(*id)).cloned().collect();
-        let number = number_of(db.dialect());
+        let (mut open, number) = (BTreeSet::new(), number_of(db.dialect()));
         let sql = format!(
-            "SELECT k.a, request.n, request.remembered, {number}
+            "SELECT k.a, request.n, request.remembered, {number},
+                CAST(CASE WHEN EXISTS (SELECT 1 FROM open_order
+                    WHERE open_order.id = k.a) THEN 1 ELSE 0 END AS BIGINT)
              FROM {{keys}} AS k LEFT JOIN request ON request.id = k.a"
         );
         for row in db.query_keys(&sql, &id_keys(&missing))? {
@@ -74,6 +77,9 @@ impl RequestSet {
             let id = row.id(RequestId::parse)?;
             let (number, remembered) = (row.int_or_null()?, row.blob_or_null()?);
             let offered = row.number()?;
+            if row.bool()? {
+                open.insert(id.clone());
+            }
             let known = match (number, remembered) {
                 (Some(number), Some(bytes)) => {
                     let number = number.unsigned_abs();
@@ -86,7 +92,7 @@ impl RequestSet {
             };
             self.known.insert(id, known);
         }
-        Ok(())
+        Ok(open)
     }
 
     /// SQLite offers the next number for every request, so those taken before count too.

@@ -25,8 +25,7 @@ use crate::stock::{
 
 /// With those that begin and commit the transaction.
 const FRAME_MAX: usize = 8;
-/// A central request also looks for an open sale with its id.
-const RECEIPT_MAX: usize = 9;
+const RECEIPT_MAX: usize = 7;
 
 #[test]
 fn a_frame_takes_the_same_few_statements_whatever_its_entries() {

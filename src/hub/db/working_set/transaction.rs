@@ -24,7 +24,6 @@ use super::sinks::SinkSet;
 use super::transfers::TransferSet;
 use crate::hub::core::{Book, Books as _, Movement, Rules};
 use crate::hub::db::error::{BooksError, Locks};
-use crate::hub::db::schema::Dialect;
 use crate::hub::db::sql::{Change, Executor, SqlValue};
 use crate::process::signing_key::SigningKey;
 use crate::protocol::topic::GatewayId;
@@ -184,8 +183,8 @@ impl<'a> BooksTransaction<'a> {
         }
         self.pools.load(self.db, skus.iter())?;
         if !requests.is_empty() {
-            self.requests.load(self.db, requests)?;
-            self.open_orders.load(self.db, requests)?;
+            let open = self.requests.load(self.db, requests)?;
+            self.open_orders.know(requests, &open);
             self.expect_skus(&skus.iter().cloned().collect::<Vec<_>>())?;
         }
         let mut accounts = Vec::new();
@@ -226,11 +225,6 @@ impl<'a> BooksTransaction<'a> {
     /// anything is locked there is no waiting for one.
     pub(super) fn book_lock(&self) -> Lock {
         if self.books.has_locked() || self.pools.has_locked() { Lock::AtOnce } else { Lock::Wait }
-    }
-
-    /// Whether other workers may have the same books.
-    pub(in crate::hub) fn may_be_shared(&self) -> bool {
-        self.db.dialect() == Dialect::Postgresql
     }
 
     /// Records that the gateways that were seen last before this time are not online.
