@@ -43,7 +43,8 @@ fn the_codes_that_the_page_reads_say_the_same_here() {
         serde_json::from_str(include_str!("../../tests/page/codes.json")).unwrap();
     for case in &cases {
         let code = case["code"].as_str().unwrap();
-        let says = read(code, YEAR).map_or(serde_json::Value::Null, |reading| said(&reading));
+        let article = read(code, YEAR).ok().filter(|reading| reading.gtin.is_some());
+        let says = article.map_or(serde_json::Value::Null, |reading| said(&reading));
         assert_eq!(says, case["gateway"], "{code:?}");
         assert!(!says.is_null() || case["page"] == false, "{code:?} is no certain reading");
     }

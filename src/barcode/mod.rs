@@ -68,7 +68,9 @@ pub fn read(code: &str, year: u16) -> Result<Reading, CodeError> {
     }
     let (label, text) = split_label(code);
     let mut controls = text.chars().filter(|char| char.is_control() && *char != FNC1);
-    if let Some(control) = controls.next().filter(|_| !is_message(text)) {
+    // An element names its own.
+    let is_marked = matches!(label, Some("C1" | "e0" | "d2" | "Q3" | "J1"));
+    if let Some(control) = controls.next().filter(|_| !is_marked && !is_message(text)) {
         return Err(CodeError::Control(control));
     }
     match label {

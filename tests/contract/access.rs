@@ -378,7 +378,7 @@ fn head_works_wherever_get_does() {
     }
     assert_eq!(gateway.http().send("HEAD", "/api/reservations/r1/commit", None).status, 405);
     let refused = gateway.http().send("DELETE", "/api/status", None);
-    assert_eq!(refused.header("allow"), Some("GET, HEAD"));
+    assert_eq!(refused.header("allow"), Some("GET, HEAD, OPTIONS"));
 }
 
 #[test]

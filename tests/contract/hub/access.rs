@@ -232,7 +232,7 @@ fn head_works_wherever_get_does_and_nothing_is_kept_on_the_way() {
     }
     assert_eq!(hub.http().send("HEAD", "/api/receipts", None).status, 405);
     let refused = hub.http().send("DELETE", "/api/status", None);
-    assert_eq!(refused.header("allow"), Some("GET, HEAD"));
+    assert_eq!(refused.header("allow"), Some("GET, HEAD, OPTIONS"));
     for (path, status) in [("/api/stock/A", 200), ("/api/stock/B", 404), ("/nothing", 404)] {
         let answer = hub.http().get(path);
         assert_eq!(answer.status, status, "{path}");
