@@ -139,9 +139,11 @@ fn open_key(store: &BookStore) -> io::Result<SigningKey> {
 /// Opens the key that has signed before, and makes none.
 fn known_key(store: &BookStore) -> io::Result<SigningKey> {
     match (SigningKey::credential(KEY_FILE), key_file(store)) {
-        (None, Some(file)) => SigningKey::read(&file).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => io::Error::other(format!("{} is missing", file.display())),
-            _ => error,
+        (None, Some(file)) => SigningKey::read(&file).map_err(|error| {
+            if error.kind() != io::ErrorKind::NotFound {
+                return error;
+            }
+            io::Error::other(format!("{} is missing", file.display()))
         }),
         _ => credential(),
     }

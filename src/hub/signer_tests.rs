@@ -37,7 +37,7 @@ fn new_movements_are_signed_at_once_after_a_start_and_then_once_a_minute() {
 
 #[test]
 fn a_look_that_finds_nothing_to_sign_writes_nothing() {
-    let Hub { mut database, mut signer, _directory } = Hub::new();
+    let Hub { mut database, mut signer, directory: _directory } = Hub::new();
     let written = |database: &mut BooksDatabase| {
         let rows = database.read(|db| db.query("SELECT total_changes()", &[])).unwrap();
         RowReader::of(rows.into_iter().next().unwrap()).number().unwrap()

@@ -45,15 +45,7 @@ pub(super) fn apply<B: Books>(
     }
     let update = match book_entries(books, &mut book, (entries, *taken), checks.chain)? {
         Ok(update) => update,
-        Err(Unbookable::Transfer(what)) if book.wire == Version::V2 => {
-            return hold_instead(books, with_pending(before, entries, now_ms), &what, now_ms);
-        }
-        Err(Unbookable::Inexact(reason)) => {
-            return wait(books, with_pending(before, entries, now_ms), reason, now_ms);
-        }
-        Err(Unbookable::Transfer(reason) | Unbookable::Fault(reason)) => {
-            return fence_and_refuse(books, before, reason, now_ms);
-        }
+        Err(why) => return not_booked(books, before, entries, why, now_ms),
     };
     reopen::reopened(books, &mut book)?;
     let last_seq = entries.last().map_or(before.cursor.acked_seq, |last| last.seq);
@@ -91,6 +83,27 @@ pub(super) fn apply<B: Books>(
     let answer = closed.unwrap_or(FrameAnswer::Ack { epoch, acked_seq: last_seq });
     let entries = entries.len() as u64;
     Ok(FrameOutcome { entries, granted, new_skus, ..FrameOutcome::answered(answer) })
+}
+
+/// The answer to entries that cannot be booked, in a book that is as it was before them.
+fn not_booked<B: Books>(
+    books: &mut B,
+    book: Book,
+    entries: &[Entry],
+    why: Unbookable,
+    now_ms: i64,
+) -> Result<FrameOutcome, B::Error> {
+    match why {
+        Unbookable::Transfer(what) if book.wire == Version::V2 => {
+            hold_instead(books, with_pending(book, entries, now_ms), &what, now_ms)
+        }
+        Unbookable::Inexact(reason) => {
+            wait(books, with_pending(book, entries, now_ms), reason, now_ms)
+        }
+        Unbookable::Transfer(reason) | Unbookable::Fault(reason) => {
+            fence_and_refuse(books, book, reason, now_ms)
+        }
+    }
 }
 
 /// Withdraws grants of SKUs that were just found to be in other decimals.

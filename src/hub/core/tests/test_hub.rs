@@ -8,9 +8,7 @@ use crate::config::BookStore;
 use crate::hub::db::sql::SqlValue;
 use crate::hub::db::{BooksDatabase, BooksError, BooksTransaction};
 use crate::hub::reader;
-use crate::protocol::frame::{
-    Behind, BookedDecimals, Bound, Entries, Frame, Hello, Position, TakenUpTo,
-};
+use crate::protocol::frame::{Behind, Bound, Entries, Frame, Hello, Position, TakenUpTo};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::{
@@ -42,7 +40,6 @@ impl TestHub {
         Self { directory, database, downlink, version }
     }
 
-    /// The same, with gateways that speak this version.
     pub(in crate::hub) fn of_version(self, version: Version) -> Self {
         Self { version, ..self }
     }
@@ -292,7 +289,7 @@ pub(in crate::hub) struct Ledger {
     pub(in crate::hub) taken: Taken,
     pub(in crate::hub) bound: Bound,
     /// What its frames say of decimals.
-    pub(in crate::hub) decimals: Option<BookedDecimals>,
+    pub(in crate::hub) decimals: Option<crate::protocol::frame::BookedDecimals>,
 }
 
 impl Ledger {
@@ -300,7 +297,6 @@ impl Ledger {
         Self::at("gw", epoch)
     }
 
-    /// The ledger of a gateway of this name.
     pub(in crate::hub) fn at(gateway: &str, epoch: u128) -> Self {
         Self {
             gateway: named(gateway),
