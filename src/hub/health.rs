@@ -16,10 +16,6 @@ const AT_WORK_WITHIN: Duration = Duration::from_secs(10);
 /// [`HUB_ANSWER_MS`](crate::limits::HUB_ANSWER_MS), which then goes to one of these.
 const SHARING_WITHIN: Duration = Duration::from_millis(3_500);
 
-/// A worker that could not show the others for so long that it lives leaves the frames to them: they
-/// take it to hang.
-const SHOWN_WITHIN: Duration = Duration::from_secs(2);
-
 /// What the parts of a hub report about themselves.
 #[derive(Debug, Default)]
 pub(super) struct HubHealth {
@@ -35,10 +31,6 @@ pub(super) struct HubHealth {
     unconfirmed: AtomicU64,
     /// Why the hub's own ledger is not signed, if it is not. The hub works all the same.
     pub(super) ledger_problem: Option<String>,
-    /// Beats as long as the others are shown that this worker lives.
-    shown: Heartbeat,
-    /// Whether they were shown that once.
-    is_shown: AtomicBool,
 }
 
 impl HubHealth {
@@ -93,18 +85,9 @@ impl HubHealth {
         (!self.is_subscribed()).then_some("the broker has not granted the subscriptions")
     }
 
-    /// Records that the other workers were shown that this one lives.
-    pub(super) fn set_shown(&self) {
-        self.shown.beat();
-        self.is_shown.store(true, Ordering::Relaxed);
-    }
-
     /// Whether frames that others could take are better left to them.
     pub(super) fn should_leave_frames(&self) -> bool {
-        let is_shown = self.is_shown.load(Ordering::Relaxed);
-        self.is_failing()
-            || self.heartbeat.silence() > SHARING_WITHIN
-            || is_shown && self.shown.silence() > SHOWN_WITHIN
+        self.is_failing() || self.heartbeat.silence() > SHARING_WITHIN
     }
 
     /// The same for those who may know where the broker is.

@@ -37,6 +37,8 @@ const SUBSCRIPTIONS: usize = 2;
 
 /// How often a worker that shares the frames looks whether it can book them.
 const ABILITY_LOOK: Duration = Duration::from_millis(500);
+/// How often is looked whether to take all frames.
+const STAND_IN_LOOK: Duration = Duration::from_millis(100);
 
 /// Connects to the broker, again and again, and hands the writer what gateways publish.
 #[derive(Debug)]
@@ -55,6 +57,8 @@ pub(super) struct BrokerLink {
     health: Arc<HubHealth>,
     /// Whether to take all frames, beside the share of this worker.
     stands_in: watch::Receiver<bool>,
+    /// Whether the client was told to.
+    is_standing_in: bool,
 }
 
 impl BrokerLink {
@@ -77,6 +81,7 @@ impl BrokerLink {
             metrics: Arc::clone(metrics),
             health: Arc::default(),
             stands_in: watch::channel(false).1,
+            is_standing_in: false,
         }
     }
 
@@ -149,13 +154,15 @@ impl BrokerLink {
     /// Handles events until the connection is lost; returns why it is.
     async fn run_connection(&mut self, connection: &mut BrokerConnection) -> LinkError {
         let mut granted = 0;
+        self.is_standing_in = false;
         loop {
+            let is_ready = granted >= SUBSCRIPTIONS;
+            if is_ready {
+                self.stand_in(&connection.client);
+            }
             let event = tokio::select! {
                 event = connection.events.recv() => event,
-                Ok(()) = self.stands_in.changed() => {
-                    self.stand_in(&connection.client);
-                    continue;
-                }
+                () = tokio::time::sleep(STAND_IN_LOOK), if is_ready && self.group.is_some() => continue,
             };
             let Some(event) = event else { break };
             match event {
@@ -199,14 +206,21 @@ impl BrokerLink {
         self.broker.error(LinkFailure::Ended)
     }
 
-    /// Begins or ends to take all frames.
+    /// Begins or ends to take all frames, if that has changed. A client whose queue is full is told at
+    /// the next look.
     fn stand_in(&mut self, client: &AsyncClient) {
+        let stands_in = *self.stands_in.borrow();
+        if stands_in == self.is_standing_in {
+            return;
+        }
         let frames = topic_filter(Channel::Up);
-        // A client that takes nothing has lost its connection.
-        let _ = match *self.stands_in.borrow_and_update() {
+        let told = match stands_in {
             true => client.try_subscribe(frames, QoS::AtLeastOnce),
             false => client.try_unsubscribe(frames),
         };
+        if told.is_ok() {
+            self.is_standing_in = stands_in;
+        }
     }
 
     /// Whether a subscription to this filter is beside the one that this worker needs.
@@ -222,9 +236,6 @@ impl BrokerLink {
         };
         client.try_subscribe(frames, QoS::AtLeastOnce)?;
         client.try_subscribe(topic_filter(Channel::State), QoS::AtLeastOnce)?;
-        if *self.stands_in.borrow() {
-            self.stand_in(client);
-        }
         self.publisher.connect(client.clone(), self.jobs.clone());
         self.backoff.answered(self.clock.since_start_ms());
         if let Some(losses) = self.lost.end() {

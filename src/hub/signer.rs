@@ -21,6 +21,9 @@ use crate::stock::SignedPosition;
 const KEY_FILE: &str = "hub.key";
 /// What to do about a ledger that was changed.
 const RESTORE: &str = "stockgate-hub verify says more; keep a copy of the books, find out who has changed them, restore a backup, and start the hub again";
+/// What to do about books that could not be read.
+const START_AGAIN: &str =
+    "start the hub again; if that does not help, stockgate-hub verify says more";
 /// What to do about a key that is missing.
 const PUT_BACK: &str = "put the key back and start the hub again; only if it is lost, make a new one: head -c 32 /dev/urandom > hub.key, chmod 600";
 /// What to do without a place for a key.
@@ -101,7 +104,7 @@ fn key_for(
     signed: Result<SignedMovements, BooksError>,
 ) -> Result<SigningKey, (String, &'static str)> {
     let SignedMovements { key: last, fault } =
-        signed.map_err(|error| (error.to_string(), RESTORE))?;
+        signed.map_err(|error| (format!("the books cannot be examined: {error}"), START_AGAIN))?;
     if let Some(fault) = fault {
         return Err((format!("the books were changed while no hub ran: {fault}"), RESTORE));
     }

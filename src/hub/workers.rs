@@ -98,7 +98,6 @@ impl Workers {
         let began_ms = self.clock.since_start_ms();
         // Those who need the books report what is wrong with them.
         if let Ok(found) = self.table.beat(&self.own).await {
-            self.health.set_shown();
             let silent = self.others.look(found, began_ms, self.clock.since_start_ms());
             for (worker, has_lived) in silent {
                 self.replace(&worker, has_lived).await;

@@ -53,7 +53,10 @@ async function open({ isNew = false, isNewWindow = isNew } = {}) {
   return Object.assign(link, { states });
 }
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 100));
+/** Lets all that is due run, over and over: on a busy machine a single pause may end before what it waits for has begun. */
+async function settle() {
+  for (let turn = 0; turn < 60; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+}
 const say = ({ state, needsToken }) => [state, needsToken];
 
 async function unlock(link, token, onTerminal = false) {

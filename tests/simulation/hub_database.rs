@@ -260,12 +260,6 @@ impl Books for HubDatabase {
         Ok(())
     }
 
-    fn remove_transfer(&mut self, book: i64, number: u64) -> Kept<()> {
-        self.touch()?;
-        self.transfers.remove(&(book, number));
-        Ok(())
-    }
-
     fn transfers_after(
         &mut self,
         book: i64,

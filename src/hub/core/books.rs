@@ -127,8 +127,6 @@ pub trait Books {
 
     /// Stores a new or changed transfer.
     fn save_transfer(&mut self, book: i64, issued: &IssuedTransfer) -> Result<(), Self::Error>;
-    /// Removes a transfer that was not sent.
-    fn remove_transfer(&mut self, book: i64, number: u64) -> Result<(), Self::Error>;
     /// The transfers of a book after a number, in order, at most `limit`.
     fn transfers_after(
         &mut self,

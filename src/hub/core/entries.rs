@@ -10,7 +10,6 @@ use super::problem::{UNLISTED, WAITING, end_waiting, note_waiting};
 use super::quota::Quota;
 use super::records::Book;
 use super::transfer::{Counted, TransferMatcher, count_taken};
-use super::withdraw::withdraw;
 use super::{anywhere, demand, drift, policy, recovery, reopen, whole_units};
 use crate::protocol::frame::{Entries, Frame};
 use crate::protocol::topic::GatewayId;
@@ -54,8 +53,6 @@ pub(super) fn apply<B: Books>(
         drift::start_search(&mut book, last_seq);
     }
     book.cursor.acked_seq = last_seq;
-    let mut returned: Vec<Sku> = update.returned().collect();
-    returned.extend(withdraw_new(books, &mut book, &before)?);
     whole_units::note_settled(books, &mut book, entries)?;
     whole_units::restate(books, &mut book)?;
     if !before.cursor.checks.chain.is_like(checks.chain) {
@@ -75,6 +72,7 @@ pub(super) fn apply<B: Books>(
     record_seen(&mut book, now_ms);
     books.save(&book)?;
     demand::count_sold(books, &book, entries, now_ms)?;
+    let returned: Vec<Sku> = update.returned().collect();
     // Sales that wait for what has come back are first, then the gateways that wait for it.
     let mut granted = anywhere::serve(books, &[&returned[..], &recalled].concat())?;
     granted.extend(policy::replenish(books, &book, &update)?);
@@ -104,17 +102,6 @@ fn not_booked<B: Books>(
             fence_and_refuse(books, book, reason, now_ms)
         }
     }
-}
-
-/// Withdraws grants of SKUs that were just found to be in other decimals.
-fn withdraw_new<B: Books>(
-    books: &mut B,
-    book: &mut Book,
-    before: &Book,
-) -> Result<Vec<Sku>, B::Error> {
-    let found = book.whole_units.skus().filter(|sku| !before.whole_units.contains(sku));
-    let found: Vec<Sku> = found.cloned().collect();
-    withdraw(books, book, &found)
 }
 
 /// Notes since when entries wait. After some were booked, the next ones are at most as old as the

@@ -40,7 +40,6 @@ mod scale;
 mod taken_over;
 mod transfer;
 mod whole_units;
-mod withdraw;
 
 pub use self::answer::FrameAnswer;
 pub use self::anywhere::{

@@ -3,11 +3,10 @@
 //!
 //! The decimals of a SKU are fixed where it is booked first. So such a database keeps to its own, and
 //! the books count them in the catalogue's smallest unit, so that no sum mixes the two. Its own
-//! ledger stays as it is. As long as it has units of that SKU it gets no transfers of it; what was
-//! granted before this was known is withdrawn, see [`withdraw`](super::withdraw). People settle the
-//! conflict: they count the SKU to 0 there and keep the goods under another one, or give the gateway a
-//! new database, which learns of the decimals first. A database in which it was settled can be granted
-//! what its own decimals can say.
+//! ledger stays as it is. As long as it has units of that SKU, or some are on their way, it gets no
+//! transfers of it. People settle the conflict: they count the SKU to 0 there and keep the goods under
+//! another one, or give the gateway a new database, which learns of the decimals first. A database in
+//! which it was settled can be granted what its own decimals can say.
 //!
 //! In which decimals it books, a database says with its entries. Of one that does not, it is known by
 //! the catalogue that it had taken.
@@ -22,16 +21,18 @@ use super::records::{Allotment, Book, WholeUnits};
 use super::scale::Scale;
 use crate::limits::WHOLE_UNITS_MAX;
 use crate::protocol::frame::{BookedDecimals, Entries, Hello};
-use crate::protocol::wire::Version;
 use crate::stock::{Decimals, Direction, Entry, Kind, Line, Quantity, Seq, Sku, Transfer};
 
 /// How a problem begins that says so.
 const CONFLICT: &str = "it has booked SKU ";
 /// The beginning that an earlier version wrote.
 const CONFLICT_BEFORE: &str = "it has booked in whole units";
-/// What settles it.
+/// What settles it …
 const SETTLE: &str =
     "count it to 0 there and keep the goods under another SKU, or give the gateway a new database";
+/// … and what does where units are in transit, which no count ends.
+const SETTLE_IN_TRANSIT: &str =
+    "what is on its way there holds up all that follows, so give the gateway a new database";
 
 impl WholeUnits {
     fn scale(&self, sku: &Sku) -> Option<Scale> {
@@ -179,9 +180,11 @@ pub(super) fn restate<B: Books>(books: &mut B, book: &mut Book) -> Result<(), B:
     }
     if let [(first, _), others @ ..] = held.as_slice() {
         let how = book.whole_units.scale(first).map_or_else(String::new, how);
+        let is_coming = held.iter().any(|(_, held)| held.in_transit != 0);
+        let settle = if is_coming { SETTLE_IN_TRANSIT } else { SETTLE };
         let why = match others.len() {
-            0 => conflict(first, &how, SETTLE),
-            others => conflict(format_args!("{first} and {others} more"), &how, SETTLE),
+            0 => conflict(first, &how, settle),
+            others => conflict(format_args!("{first} and {others} more"), &how, settle),
         };
         problem::add(&mut book.problem, &why);
     }
@@ -209,7 +212,8 @@ pub(super) fn note_settled<B: Books>(
             |entry: &Entry| entry.sku == *sku && entry.change > 0 && entry.kind != Kind::Grant;
         if (held.on_hand, held.in_transit) == (0, 0) {
             scale.is_settled = true;
-        } else if entries.iter().any(enters) {
+        } else if held.in_transit == 0 && entries.iter().any(enters) {
+            // What is on its way must arrive.
             scale.is_settled = false;
         }
     }
@@ -263,11 +267,8 @@ fn to_compare<B: Books>(
     }
     let known = |sku: &Sku| {
         let first = frame.entries.iter().find(|entry| entry.sku == *sku);
-        // It is no older than its entries, and version 1 has no decimals at all.
-        match first.filter(|_| book.wire == Version::V2) {
-            Some(first) => book.whole_units.known_at(first.seq, frame.taken.catalogue),
-            None => 0,
-        }
+        let known = |first: &Entry| book.whole_units.known_at(first.seq, frame.taken.catalogue);
+        first.map_or(last + book.catalogue_base, known)
     };
     let known = new.into_iter().map(|sku| (sku.clone(), known(sku)));
     let may_differ =
@@ -293,8 +294,8 @@ fn too_fine(sku: &Sku, own: Decimals, listed: Decimals) -> String {
     )
 }
 
-/// How many of the transfers may be sent: up to the first one that the database's own decimals cannot
-/// say, or with a SKU whose decimals the database does not know yet.
+/// How many of the transfers may be sent: up to the first one with a SKU in conflict, that the
+/// database's own decimals cannot say, or with a SKU whose decimals the database does not know yet.
 pub(super) fn sendable<B: Books>(
     books: &mut B,
     book: &Book,
@@ -306,8 +307,12 @@ pub(super) fn sendable<B: Books>(
     skus.dedup();
     let waiting = unknown_decimals(books, book, skus)?;
     let waits = |transfer: &Transfer| {
-        let own = |line| book.whole_units.own_quantity(transfer.direction, line);
-        transfer.lines.iter().any(|line| own(line).is_none() || waiting.contains_key(&line.sku))
+        let waits = |line: &Line| {
+            book.whole_units.in_conflict().any(|sku| *sku == line.sku)
+                || book.whole_units.own_quantity(transfer.direction, line).is_none()
+                || waiting.contains_key(&line.sku)
+        };
+        transfer.lines.iter().any(waits)
     };
     Ok(transfers.iter().position(waits).unwrap_or(transfers.len()))
 }

@@ -177,11 +177,6 @@ impl Books for BooksTransaction<'_> {
         Ok(())
     }
 
-    fn remove_transfer(&mut self, book: i64, number: u64) -> Result<(), BooksError> {
-        self.transfers.remove(book, number);
-        Ok(())
-    }
-
     fn transfers_after(
         &mut self,
         book: i64,

@@ -6,6 +6,7 @@ use super::movements::ChainedUpTo;
 use crate::hub::core::{EnteredMovement, Movement};
 use crate::hub::db::error::BooksError;
 use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
+use crate::limits::SIGN_EVERY_ENTRIES;
 use crate::stock::{Chain, Origin, Seq, SignedPosition};
 
 /// What was signed of the hub's own ledger last.
@@ -17,6 +18,9 @@ pub(crate) struct SignedMovements {
     pub(crate) fault: Option<String>,
 }
 
+/// Ten times as many entries as are between two signatures.
+const EXAMINED_MAX: u64 = 10 * SIGN_EVERY_ENTRIES;
+
 /// A position of the ledger, with the chain there.
 #[derive(Clone, Copy)]
 struct Mark {
@@ -26,7 +30,8 @@ struct Mark {
 
 impl SignedMovements {
     /// Looks at the last two signatures, at the entries between them, and at all that follow. What is
-    /// before them is signed already, and an audit looks at it.
+    /// before them is signed already, and an audit looks at it; as it does where so many entries are
+    /// without a signature that they would hold up a start.
     ///
     /// # Errors
     /// If the books cannot be read.
@@ -76,6 +81,9 @@ fn changed(
     };
     let begin = signed.get(1).map(mark).into_iter().chain([start(db)?]);
     let mut from = begin.max_by_key(|mark| mark.seq).expect("there is a start");
+    if end.seq.saturating_sub(from.seq) > EXAMINED_MAX {
+        return Ok(None);
+    }
     let last = signed.first().map(mark).filter(|last| last.seq > from.seq);
     for to in last.into_iter().chain([end]) {
         if !leads_to(db, from, to)? {

@@ -257,7 +257,7 @@ impl<'a> BooksTransaction<'a> {
         changes.push(self.enrolment.changes());
         changes.extend(self.demand.changes(self.db)?);
         changes.push(self.checkpoints.changes());
-        changes.extend(self.transfers.changes());
+        changes.push(self.transfers.changes());
         changes.extend(self.requests.changes());
         changes.extend(self.reservations.changes());
         changes.extend(self.open_orders.changes());

@@ -1,6 +1,6 @@
 //! The transfers that were issued.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::hub::core::IssuedTransfer;
 use crate::hub::db::error::BooksError;
@@ -24,7 +24,6 @@ struct CachedTransfer {
 pub(super) struct TransferSet {
     /// By book and number.
     known: BTreeMap<(i64, u64), CachedTransfer>,
-    removed: BTreeSet<(i64, u64)>,
 }
 
 impl TransferSet {
@@ -58,9 +57,6 @@ impl TransferSet {
                 return Err(BooksError::Damaged("a transfer has no book".into()));
             };
             let issued = read_issued(row)?;
-            if self.removed.contains(&(book, issued.transfer.number)) {
-                continue;
-            }
             let cached = CachedTransfer { issued, is_changed: false };
             self.known.entry((book, cached.issued.transfer.number)).or_insert(cached);
         }
@@ -106,25 +102,12 @@ impl TransferSet {
 
     pub(super) fn save(&mut self, book: i64, issued: &IssuedTransfer) {
         let cached = CachedTransfer { issued: issued.clone(), is_changed: true };
-        self.removed.remove(&(book, issued.transfer.number));
         self.known.insert((book, issued.transfer.number), cached);
     }
 
-    /// Removes a transfer, the last one of its book.
-    pub(super) fn remove(&mut self, book: i64, number: u64) {
-        self.known.remove(&(book, number));
-        self.removed.insert((book, number));
-    }
-
-    pub(super) fn changes(&self) -> [Change; 2] {
+    pub(super) fn changes(&self) -> Change {
         let changed = self.known.iter().filter(|(_, cached)| cached.is_changed);
         let rows = changed.map(|((book, _), cached)| issued_row(*book, &cached.issued).to_vec());
-        let removed = self.removed.iter();
-        let removed =
-            removed.map(|(book, number)| vec![SqlValue::Int(*book), SqlValue::number(*number)]);
-        [
-            Change { table: &TRANSFER, write: Write::Set, rows: rows.collect() },
-            Change { table: &TRANSFER, write: Write::Delete, rows: removed.collect() },
-        ]
+        Change { table: &TRANSFER, write: Write::Set, rows: rows.collect() }
     }
 }
