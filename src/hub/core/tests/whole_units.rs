@@ -4,7 +4,7 @@ use super::test_hub::{Ledger, TestHub, gateway_id, lines, sku};
 use crate::hub::core::*;
 use crate::protocol::frame::{BookedDecimals, Frame};
 use crate::protocol::wire::Version;
-use crate::stock::{Decimals, Line, Listing, Quantity, Sku};
+use crate::stock::{Decimals, Listing};
 
 fn listed_in_thousandths() -> Listing {
     listed_in(3)
