@@ -295,6 +295,7 @@ fn version_21() -> String {
         "DROP VIEW inventory_changed_event; {entry} {movement} {view}
          ALTER TABLE feed DROP COLUMN month; ALTER TABLE feed_waiting DROP COLUMN month;
          ALTER TABLE book DROP COLUMN in_step_ms; ALTER TABLE book DROP COLUMN frame_lost_broker;
+         DROP TABLE listing_decimals, worker; DROP INDEX demand_sku;
          UPDATE stockgate_version SET version = 21;"
     )
 }
