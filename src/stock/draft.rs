@@ -104,6 +104,7 @@ impl Changes {
         self.holds.clear();
         self.taken = None;
         self.listings.clear();
+        self.kept_decimals.clear();
         self.refused.clear();
         self.relisted_demand.clear();
     }
