@@ -354,7 +354,7 @@ proptest! {
 
     #[test]
     fn a_number_that_begins_with_a_year_is_no_code(digits in "20[0-9]{2}([0-9]{5,7}|[0-9]{11,30})") {
-        prop_assume!(mistyped::run_together(&digits).is_none(), "one in a hundred of some lengths");
+        prop_assume!(run_together(&digits).is_none(), "one in a hundred of some lengths");
         prop_assert!(read(&digits, YEAR).is_ok());
     }
 
