@@ -29,12 +29,12 @@ impl OtherDecimals {
         }
     }
 
-    /// Of which SKU there is any, in a sentence; the first one, if there are several. One of which
-    /// nothing is left is settled.
-    pub fn told(&mut self, stock: &Stock) -> Option<String> {
+    /// Of which SKU there is any, in a sentence; the first one, if there are several. As long as nothing is
+    /// left of one, it is settled.
+    pub fn told(&self, stock: &Stock) -> Option<String> {
         let has_any = |sku: &Sku| stock.item(sku.as_str()).is_some_and(|item| item.on_hand > 0);
-        self.0.retain(|sku, _| has_any(sku));
-        self.0.first_key_value().map(|(sku, both)| sentence(sku, *both))
+        let (sku, both) = self.0.iter().find(|(sku, _)| has_any(sku))?;
+        Some(sentence(sku, *both))
     }
 }
 
@@ -44,4 +44,32 @@ fn sentence(sku: &Sku, (own, listed): (Decimals, Decimals)) -> String {
         u8::from(own),
         u8::from(listed)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stock::{Changes, Item};
+
+    #[test]
+    fn a_sku_is_told_of_while_there_is_any_and_the_catalogue_gives_it_other_decimals() {
+        let sku = Sku::parse("A").unwrap();
+        let both = [0, 3].map(|count| Decimals::try_from(count).unwrap()).into();
+        let mut other = OtherDecimals::default();
+        other.note(&[(sku.clone(), Some(both))]);
+        let with = |on_hand| {
+            let mut stock = Stock::default();
+            let mut changes = Changes::default();
+            changes.items.insert(sku.clone(), Item { on_hand, ..Item::default() });
+            stock.apply(&changes);
+            stock
+        };
+        assert!(
+            other.told(&with(5)).is_some_and(|told| told.contains("SKU A") && told.contains('3'))
+        );
+        assert_eq!((other.told(&with(0)), other.told(&Stock::default())), (None, None));
+        assert!(other.told(&with(1)).is_some(), "there is some again");
+        other.note(&[(sku.clone(), None)]);
+        assert_eq!(other.told(&with(5)), None, "the catalogue gives it its own");
+    }
 }

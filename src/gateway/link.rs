@@ -382,8 +382,8 @@ impl HubLink {
 
     /// Which SKU the hub does not grant because of its decimals, if there is one.
     fn told_decimals(&self) -> Option<String> {
-        let mut told = self.state.other_decimals();
-        told.told(&self.state.stock())
+        let other = self.state.other_decimals();
+        other.told(&self.state.stock())
     }
 
     fn record_loss(&mut self, Loss { reason, next, .. }: Loss) {

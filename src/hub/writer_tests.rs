@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::config::BookStore;
-use crate::hub::core::tests::test_hub::{Ledger, named, sku};
+use crate::hub::core::tests::test_hub::{named, sku};
+use crate::hub::core::tests::test_ledger::Ledger;
 use crate::hub::core::{Books, FrameAnswer, Policy, publish};
 use crate::hub::jobs::{ApplyChange, BooksChange, RequestSender};
 use crate::limits::{HUB_REQUESTS_WAITING_MAX, LINES_MAX, OUTGOING_BULK_MAX};

@@ -272,6 +272,22 @@ fn decimals_are_said_of_those_skus_that_have_them() {
 }
 
 #[test]
+fn what_is_said_of_decimals_has_one_form() {
+    let (entries, three) = ([entry(1)], Decimals::try_from(3).unwrap());
+    let booked = vec![(entries[0].sku.clone(), three)];
+    let columns = columns(&entries, Some(&booked), V2);
+    let (before, said) = columns.split_at(columns.len() - 4);
+    assert_eq!(said, [64, 1, 0, 3]);
+    let read = |said: &[u8]| decode_with(&[&[0], before, said].concat(), V2, 1, 1);
+    assert!(read(said).is_ok());
+    for forged in
+        [&[64, 1, 0, 0][..], &[64, 1, 0, 7], &[64, 1, 1, 3], &[64, 2, 0, 3, 0, 3], &[96, 1, 0, 3]]
+    {
+        assert!(read(forged).is_err(), "{forged:?}");
+    }
+}
+
+#[test]
 fn what_is_not_used_takes_one_byte_in_a_frame() {
     let plain: Vec<Entry> = (1..=400).map(entry).collect();
     let (v1, v2) = (columns(&plain, None, V1), columns(&plain, None, V2));

@@ -15,10 +15,12 @@ mod room;
 mod sent;
 mod size_limits;
 pub(in crate::hub) mod test_hub;
+pub(in crate::hub) mod test_ledger;
 mod unlisted;
 mod whole_units;
 
-use self::test_hub::{Ledger, TestHub, gateway_id, lines, sku};
+use self::test_hub::{TestHub, gateway_id, lines, sku};
+use self::test_ledger::Ledger;
 use super::*;
 use crate::config::BookStore;
 use crate::hub::db::{BooksDatabase, BooksError, BooksTransaction};

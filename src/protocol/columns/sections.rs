@@ -152,7 +152,7 @@ impl Sections {
         skus: &[&Sku],
     ) -> Result<Self, FrameError> {
         let used = reader.bytes(1)?[0];
-        if used & !KNOWN != 0 {
+        if used & !KNOWN != 0 || used & (WHOLE | DECIMALS) == WHOLE | DECIMALS {
             return Err(FrameError::Body("the columns have a section that is not known"));
         }
         let mut read = Self::none(groups, skus.len());
@@ -224,9 +224,15 @@ impl ColumnReader<'_> {
 
     fn decimals(&mut self, different: usize) -> Result<Vec<(usize, Decimals)>, FrameError> {
         let number = self.size(different)?;
+        let mut free = 0;
         self.many(number, |reader| {
             let place = reader.size(different.saturating_sub(1))?;
             let decimals = Decimals::try_from(reader.bytes(1)?[0]).map_err(|_| OUT_OF_RANGE)?;
+            // In their order, each once, and none in whole units: what is said has one form.
+            if place < free || decimals == Decimals::default() {
+                return Err(OUT_OF_RANGE);
+            }
+            free = place + 1;
             Ok((place, decimals))
         })
     }

@@ -1,6 +1,7 @@
 //! Entries that come from a database when nothing is taken from it any more.
 
-use super::test_hub::{ENDINGS, Ending, Ledger, TestHub};
+use super::test_hub::{ENDINGS, Ending, TestHub};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::hub::db::sql::SqlValue;
 use crate::limits::ASIDE_MAX;

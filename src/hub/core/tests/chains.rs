@@ -1,6 +1,7 @@
 //! Ledgers that go over from the older chain to the newer one.
 
-use super::test_hub::{Ledger, TestHub};
+use super::test_hub::TestHub;
+use super::test_ledger::Ledger;
 use crate::hub::core::FrameAnswer;
 
 #[test]

@@ -2,7 +2,8 @@
 //! device that makes it.
 
 use super::older::{bind, lost_grant, recover_and_send};
-use super::test_hub::{Ledger, lines, sku};
+use super::test_hub::{lines, sku};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::stock::Taken;
 

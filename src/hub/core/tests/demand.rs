@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::test_hub::{Ledger, TestHub, gateway_id, sku};
+use super::test_hub::{TestHub, gateway_id, sku};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::hub::reader::{self, DemandQuery};
 use crate::net::access::Sites;

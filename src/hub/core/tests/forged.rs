@@ -1,6 +1,7 @@
 //! Frames that no sound gateway sends. They harm at most the books of the gateway that sent them.
 
-use super::test_hub::{Ledger, TestHub, named, sku};
+use super::test_hub::{TestHub, named, sku};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::limits::{GATEWAY_DATABASES_MAX, STOCK_MAX};
 use crate::protocol::drift::{Figures, Part, Sums};

@@ -1,6 +1,7 @@
 //! What people remove.
 
-use super::test_hub::{Ledger, TestHub, gateway_id, named, sku};
+use super::test_hub::{TestHub, gateway_id, named, sku};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::protocol::frame::Frame;
 use crate::stock::{Listing, Sku};

@@ -2,7 +2,8 @@
 
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-use super::test_hub::{Ledger, TestHub, gateway_id};
+use super::test_hub::{TestHub, gateway_id};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::protocol::frame::{Checkpoint, Frame};
 use crate::protocol::wire::Version;

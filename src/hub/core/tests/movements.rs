@@ -1,6 +1,7 @@
 //! The hub's own ledger.
 
-use super::test_hub::{Ledger, TestHub, gateway_id, sku};
+use super::test_hub::{TestHub, gateway_id, sku};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::hub::db::sql::SqlValue;
 use crate::hub::db::{movements_sql, read_movement};

@@ -1,7 +1,8 @@
 //! Books that are older than what gateways have: nobody is fenced, and an operator takes them on
 //! again.
 
-use super::test_hub::{Ledger, TestHub, lines, sku};
+use super::test_hub::{TestHub, lines, sku};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::protocol::frame::{BooksId, Bound, Frame};
 use crate::protocol::wire::Version;

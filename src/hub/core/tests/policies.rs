@@ -1,6 +1,7 @@
 //! Replenishment: who is granted more, when, and in which order.
 
-use super::test_hub::{ENDINGS, Ledger, TestHub, gateway_id, named, sku};
+use super::test_hub::{ENDINGS, TestHub, gateway_id, named, sku};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::protocol::wire::Version;
 

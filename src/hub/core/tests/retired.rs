@@ -1,6 +1,7 @@
 //! Replaced, fenced and retired databases, and what they held.
 
-use super::test_hub::{Ending, Ledger, TestHub, gateway_id, sku};
+use super::test_hub::{Ending, TestHub, gateway_id, sku};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::hub::db::BooksTransaction;
 use crate::protocol::frame::Frame;

@@ -1,7 +1,8 @@
 //! A stock holds a number of units at most, and a gateway takes its transfers in order: one that has
 //! no room would stop all that follow.
 
-use super::test_hub::{Ledger, TestHub, gateway_id, sku};
+use super::test_hub::{TestHub, gateway_id, sku};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::hub::reader::{self, GatewayQuery};
 use crate::limits::STOCK_MAX;

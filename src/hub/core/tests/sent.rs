@@ -1,6 +1,7 @@
 //! What a gateway is sent: transfers, the catalogue, and how much of them at once.
 
-use super::test_hub::{Ledger, TestHub, gateway_id, sku};
+use super::test_hub::{TestHub, gateway_id, sku};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::hub::db::BooksTransaction;
 use crate::limits::{

@@ -1,6 +1,7 @@
 //! SKUs that the catalogue lacks, where such are refused; and entries that wait.
 
-use super::test_hub::{Ledger, TestHub, gateway_id, sku};
+use super::test_hub::{TestHub, gateway_id, sku};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::protocol::Frame;
 use crate::protocol::wire::Version;

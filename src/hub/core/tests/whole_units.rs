@@ -1,6 +1,7 @@
 //! A gateway books a SKU in whole units, and the catalogue gives it decimals.
 
-use super::test_hub::{Ledger, TestHub, gateway_id, lines, sku};
+use super::test_hub::{TestHub, gateway_id, lines, sku};
+use super::test_ledger::Ledger;
 use crate::hub::core::*;
 use crate::protocol::frame::{BookedDecimals, Frame};
 use crate::protocol::wire::Version;

@@ -44,9 +44,9 @@ impl OpenOrderSet {
         Ok(found.map(|row| self.read(row)).transpose()?.map(|(_, order)| order))
     }
 
-    /// Notes which of these requests are orders that wait.
-    pub(super) fn know(&mut self, ids: &BTreeSet<RequestId>, open: &BTreeSet<RequestId>) {
-        self.known.extend(ids.iter().map(|id| (id.clone(), open.contains(id))));
+    /// Notes of requests whether they are orders that wait.
+    pub(super) fn know(&mut self, open: BTreeMap<RequestId, bool>) {
+        self.known.extend(open);
     }
 
     /// Whether there is an order with this id, as far as it was read with others.

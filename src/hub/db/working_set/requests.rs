@@ -58,14 +58,14 @@ impl RequestSet {
     }
 
     /// Reads those of these requests that are not known yet, and takes numbers for the new ones. Returns
-    /// those of them that are orders that wait.
+    /// of those that were read whether they are orders that wait.
     pub(super) fn load(
         &mut self,
         db: &mut dyn Executor,
         ids: &BTreeSet<RequestId>,
-    ) -> Result<BTreeSet<RequestId>, BooksError> {
+    ) -> Result<BTreeMap<RequestId, bool>, BooksError> {
         let missing = ids.iter().filter(|id| !self.known.contains_key(*id)).cloned().collect();
-        let (mut open, number) = (BTreeSet::new(), number_of(db.dialect()));
+        let (mut open, number) = (BTreeMap::new(), number_of(db.dialect()));
         let sql = format!(
             "SELECT k.a, request.n, request.remembered, {number},
                 CAST(CASE WHEN EXISTS (SELECT 1 FROM open_order
@@ -77,9 +77,7 @@ impl RequestSet {
             let id = row.id(RequestId::parse)?;
             let (number, remembered) = (row.int_or_null()?, row.blob_or_null()?);
             let offered = row.number()?;
-            if row.bool()? {
-                open.insert(id.clone());
-            }
+            open.insert(id.clone(), row.bool()?);
             let known = match (number, remembered) {
                 (Some(number), Some(bytes)) => {
                     let number = number.unsigned_abs();

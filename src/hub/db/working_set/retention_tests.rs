@@ -1,5 +1,6 @@
 use super::*;
-use crate::hub::core::tests::test_hub::{Ledger, TestHub};
+use crate::hub::core::tests::test_hub::TestHub;
+use crate::hub::core::tests::test_ledger::Ledger;
 use crate::hub::reader::{FeedCursor, FeedFilter, FeedPage, feed_page, sink_figures};
 
 fn range(position: u64, first: Seq, last: Seq, at_ms: i64) -> Range {

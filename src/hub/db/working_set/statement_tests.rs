@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{BooksTransaction, Expected};
 use crate::config::BookStore;
-use crate::hub::core::tests::test_hub::{Ledger, named};
+use crate::hub::core::tests::test_hub::named;
+use crate::hub::core::tests::test_ledger::Ledger;
 use crate::hub::core::{
     Books, CentralRequest, FrameAnswer, Policy, bring_back, decide, decimals_of, handle_frame,
     publish, repair, retire, set_policy,

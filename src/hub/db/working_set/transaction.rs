@@ -184,7 +184,7 @@ impl<'a> BooksTransaction<'a> {
         self.pools.load(self.db, skus.iter())?;
         if !requests.is_empty() {
             let open = self.requests.load(self.db, requests)?;
-            self.open_orders.know(requests, &open);
+            self.open_orders.know(open);
             self.expect_skus(&skus.iter().cloned().collect::<Vec<_>>())?;
         }
         let mut accounts = Vec::new();
