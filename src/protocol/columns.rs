@@ -101,7 +101,7 @@ pub fn encode(entries: &[Entry], version: Version) -> Vec<u8> {
     encode_with(entries, None, version)
 }
 
-/// The same with the decimals of their SKUs, which only version 2 can say.
+/// The same with the decimals of their SKUs, which only version 2 has.
 ///
 /// # Panics
 /// If there are no entries.

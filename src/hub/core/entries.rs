@@ -210,7 +210,7 @@ pub fn reject_frame<B: Books>(
 enum Unbookable {
     /// They speak of a transfer that the hub has not made, as far as the books know.
     Transfer(String),
-    /// The decimals of the books cannot say them.
+    /// Their quantities have more decimals than the books.
     Inexact(String),
     Fault(String),
 }

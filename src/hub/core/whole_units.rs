@@ -6,7 +6,7 @@
 //! ledger stays as it is. As long as it has units of that SKU, or some are on their way, it gets no
 //! transfers of it. People settle the conflict: they count the SKU to 0 there and keep the goods under
 //! another one, or give the gateway a new database, which learns of the decimals first. A database in
-//! which it was settled can be granted what its own decimals can say.
+//! which it was settled can be granted what is a whole number of its own units.
 //!
 //! In which decimals it books, a database says with its entries. Of one that does not, it is known by
 //! the catalogue that it had taken.
@@ -110,7 +110,7 @@ impl WholeUnits {
         let (sku, own) = (&line.sku, in_decimals(scale.own));
         (!is_exact).then(|| {
             format!(
-                "it books SKU {sku} {own} and keeps to them, and this quantity cannot be said so; choose one that can"
+                "it books SKU {sku} {own}, and this quantity needs more decimals; choose one that does not"
             )
         })
     }
@@ -131,7 +131,7 @@ pub(super) fn why_withheld(book: &Book, sku: &Sku) -> String {
     conflict(sku, &book.whole_units.scale(sku).map_or_else(String::new, how), SETTLE)
 }
 
-/// Why entries wait that the books cannot say in their decimals.
+/// Why entries wait whose quantities have more decimals than the books.
 pub(super) fn why_inexact(book: &Book, entry: &Entry) -> Option<String> {
     let scale = book.whole_units.scale(&entry.sku)?;
     let is_exact = |units| scale.to_books(units).is_some();
@@ -139,7 +139,7 @@ pub(super) fn why_inexact(book: &Book, entry: &Entry) -> Option<String> {
     let (own, listed) = (in_decimals(scale.own), in_decimals(scale.listed));
     (!is_exact(*change) || !is_exact(*reserved_change)).then(|| {
         format!(
-            "{WAITING}: entry {seq} books SKU {sku} {own}, and the books have it {listed}, which cannot say it; give the gateway a new database, and keep the goods under another SKU"
+            "{WAITING}: entry {seq} books SKU {sku} {own}, and the books keep it {listed}, which would round this quantity; give the gateway a new database, and keep the goods under another SKU"
         )
     })
 }
@@ -295,7 +295,7 @@ fn too_fine(sku: &Sku, own: Decimals, listed: Decimals) -> String {
 }
 
 /// How many of the transfers may be sent: up to the first one with a SKU in conflict, that the
-/// database's own decimals cannot say, or with a SKU whose decimals the database does not know yet.
+/// database's own units cannot express, or with a SKU whose decimals the database does not know yet.
 pub(super) fn sendable<B: Books>(
     books: &mut B,
     book: &Book,
