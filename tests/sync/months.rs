@@ -59,6 +59,7 @@ fn a_month_goes_as_a_whole_table_once_every_sink_has_taken_it_and_all_of_it_is_o
     let mut books = Books::traded();
     books.erp.state().status = Some(500);
     books.receive("po-late");
+    until("it is in the feed", || feed(&books.hub).len() == 9);
     books.changed(&two_months_older());
     books.trade_again(&["s5"], "po-3");
     until("what the sink has taken is removed", || feed(&books.hub).len() == 3);

