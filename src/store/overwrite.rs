@@ -10,7 +10,7 @@
 //! - Only a checkpoint writes into the database, and the index says how far one has come.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::time::SystemTime;
 
@@ -74,7 +74,8 @@ impl OverwriteWatch {
     /// The order counts: the index is written after the WAL, and a checkpoint says in the index what it
     /// has done after it has written to the database.
     fn look(&mut self, database: &File) -> Option<DisplacedKind> {
-        let log_bytes = self.log.metadata().ok()?.len();
+        // Without asking for its times, as in `FileId::at`.
+        let log_bytes = (&self.log).seek(SeekFrom::End(0)).ok()?;
         let salts = salts_at(&self.log, 16);
         // Without frames nothing is lost; nor can SQLite use an index whose copies differ.
         let index = LogIndex::read(&self.index)?;

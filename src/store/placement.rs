@@ -5,14 +5,15 @@
 //! nothing is answered before the paths were compared with the open files, and these with what SQLite
 //! has written into them.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
-use rustix::fs::{Stat, fstat, stat};
+use rustix::fs::{AtFlags, CWD, Stat, StatxFlags, fstat, makedev, stat, statx};
+use rustix::io::Errno;
 
 use super::data_dir::DataDir;
 use super::displacement::{Change, DisplacedKind, Displacement};
@@ -31,6 +32,20 @@ struct FileId {
 impl FileId {
     fn of(stat: &Stat) -> Self {
         Self { device: stat.st_dev, inode: stat.st_ino }
+    }
+
+    /// That of the file at a path, without asking for its times: once a program has seen the time of a
+    /// file, Linux 6.13 and later write a new one with the next change, which makes each sync of the log
+    /// write the filesystem's journal as well.
+    fn at(path: &CStr) -> rustix::io::Result<Self> {
+        match statx(CWD, path, AtFlags::empty(), StatxFlags::INO) {
+            Ok(found) => {
+                let device = makedev(found.stx_dev_major, found.stx_dev_minor);
+                Ok(Self { device, inode: found.stx_ino })
+            }
+            Err(Errno::NOSYS) => stat(path).map(|found| Self::of(&found)),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -71,9 +86,7 @@ impl Placement {
     /// into these. It is asked for after every commit; whether the directory and the index are the same
     /// is looked at every second.
     pub(super) fn holds_commits(&mut self) -> bool {
-        let is_same = |(path, (_, id)): (&CString, &(String, FileId))| {
-            stat(path.as_c_str()).is_ok_and(|found| FileId::of(&found) == *id)
-        };
+        let is_same = |(path, (_, id)): (&CString, &(String, FileId))| FileId::at(path) == Ok(*id);
         self.committed.iter().zip(&self.files).all(is_same)
             && self.overwrites.find(self.database.file()).is_none()
     }
@@ -139,4 +152,21 @@ fn name_of(file: &File) -> Option<PathBuf> {
     let name = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
     // The kernel says so. Not every filesystem counts the names of a directory.
     (!name.as_os_str().as_encoded_bytes().ends_with(b" (deleted)")).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_the_same_with_its_times_and_without() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["one", "other"] {
+            let path = dir.path().join(name);
+            fs::write(&path, "").unwrap();
+            let found = FileId::of(&stat(&path).unwrap());
+            let path = CString::new(path.into_os_string().into_vec()).unwrap();
+            assert_eq!(FileId::at(&path), Ok(found));
+        }
+    }
 }
