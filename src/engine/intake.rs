@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flume::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use flume::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
 use tokio::sync::{mpsc, oneshot};
 
+use super::sleep::Sleep;
 use crate::clock;
 use crate::limits::{
     INTAKE_FROM_HUB_MAX, INTAKE_INTERNAL_RESERVED, INTAKE_LIGHT_RESERVED, INTAKE_MAX,
@@ -28,6 +29,7 @@ const YIELDS_BEFORE_SLEEP: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Intake {
     jobs: Sender<WriterJob>,
+    writer: Sleep,
     /// Commands and lookups that wait. They are counted apart, because the channel has room beyond
     /// [`INTAKE_MAX`] for the gateway's own jobs.
     waiting: Arc<AtomicUsize>,
@@ -39,6 +41,7 @@ pub struct Intake {
 #[derive(Debug)]
 pub(super) struct JobQueue {
     jobs: Receiver<WriterJob>,
+    sleep: Sleep,
     waiting: Arc<AtomicUsize>,
     from_hub: Arc<AtomicUsize>,
 }
@@ -146,9 +149,14 @@ impl From<StorageUnavailable> for Problem {
 pub(super) fn queue() -> (Intake, JobQueue) {
     let (sender, receiver) = flume::bounded(INTAKE_MAX + INTAKE_INTERNAL_RESERVED);
     let (waiting, from_hub) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-    let intake =
-        Intake { jobs: sender, waiting: Arc::clone(&waiting), from_hub: Arc::clone(&from_hub) };
-    (intake, JobQueue { jobs: receiver, waiting, from_hub })
+    let sleep = Sleep::default();
+    let queue = JobQueue {
+        jobs: receiver,
+        sleep: sleep.clone(),
+        waiting: Arc::clone(&waiting),
+        from_hub: Arc::clone(&from_hub),
+    };
+    (Intake { jobs: sender, writer: sleep, waiting, from_hub }, queue)
 }
 
 impl Intake {
@@ -183,7 +191,7 @@ impl Intake {
         let is_full = self.waiting.fetch_add(1, Ordering::AcqRel) >= places;
         let sent = match is_full {
             true => Err(SubmitError::Full),
-            false => self.jobs.try_send(job()).map_err(|error| match error {
+            false => self.try_send(job()).map_err(|error| match error {
                 TrySendError::Full(_) => SubmitError::Full,
                 TrySendError::Disconnected(_) => SubmitError::Stopping,
             }),
@@ -194,16 +202,22 @@ impl Intake {
         sent
     }
 
+    fn try_send(&self, job: WriterJob) -> Result<(), TrySendError<WriterJob>> {
+        self.jobs.try_send(job)?;
+        self.writer.wake();
+        Ok(())
+    }
+
     /// Tells the writer how far the hub has committed. The job is dropped if the queue is full:
     /// the next acknowledgement says as much and more.
     pub fn acked(&self, seq: Seq) {
-        let _ = self.jobs.try_send(WriterJob::Acked(seq));
+        let _ = self.try_send(WriterJob::Acked(seq));
     }
 
     /// Binds the gateway to books that have its ledger up to a position. The job is dropped if the
     /// queue is full: the hub is asked again.
     pub fn bind(&self, books: BooksId, acked_seq: Seq) {
-        let _ = self.jobs.try_send(WriterJob::Bind(books, acked_seq));
+        let _ = self.try_send(WriterJob::Bind(books, acked_seq));
     }
 
     /// Queues the transfers of one frame. They are dropped if too much waits or the disk fails:
@@ -219,7 +233,7 @@ impl Intake {
 
     fn send_from_hub(&self, job: WriterJob) {
         let is_full = self.from_hub.fetch_add(1, Ordering::AcqRel) >= INTAKE_FROM_HUB_MAX;
-        if is_full || self.jobs.try_send(job).is_err() {
+        if is_full || self.try_send(job).is_err() {
             self.from_hub.fetch_sub(1, Ordering::AcqRel);
         }
     }
@@ -233,14 +247,14 @@ impl Intake {
     /// Queues new rules for the commands that are decided after them. Returns whether the queue
     /// had room.
     pub fn set_rules(&self, rules: WriterRules) -> bool {
-        !matches!(self.jobs.try_send(WriterJob::SetRules(rules)), Err(TrySendError::Full(_)))
+        !matches!(self.try_send(WriterJob::SetRules(rules)), Err(TrySendError::Full(_)))
     }
 
     /// Asks the writer to stop once the queue is decided. Its last checkpoint, which only makes
     /// the next start faster, ends at `checkpoint_deadline`. Returns whether the queue had room.
     pub fn stop(&self, checkpoint_deadline: Instant) -> bool {
         let job = WriterJob::Stop(checkpoint_deadline);
-        !matches!(self.jobs.try_send(job), Err(TrySendError::Full(_)))
+        !matches!(self.try_send(job), Err(TrySendError::Full(_)))
     }
 }
 
@@ -259,7 +273,12 @@ impl JobQueue {
             }
             thread::yield_now();
         }
-        self.jobs.recv_timeout(timeout)
+        let received = || match self.jobs.try_recv() {
+            Err(TryRecvError::Empty) => None,
+            Ok(job) => Some(Ok(job)),
+            Err(TryRecvError::Disconnected) => Some(Err(RecvTimeoutError::Disconnected)),
+        };
+        self.sleep.unless(timeout, received).unwrap_or(Err(RecvTimeoutError::Timeout))
     }
 
     pub(super) fn try_recv(&self) -> Option<WriterJob> {

@@ -20,6 +20,7 @@ pub mod relisted;
 mod signer;
 #[cfg(test)]
 mod signing_tests;
+mod sleep;
 pub mod state;
 pub mod sync_status;
 pub mod writer;
