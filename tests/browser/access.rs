@@ -1,5 +1,8 @@
 //! Tokens on the page.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::driver::{Browser, ENTER};
@@ -23,6 +26,17 @@ name = "office"
 role = "admin"
 token = "the-admin-secret"
 "#;
+
+/// Sends no token before `letThrough()`, as a gateway that is slow to answer.
+const HOLD_TOKENS: &str = "
+    const send = WebSocket.prototype.send;
+    const held = [];
+    window.letThrough = () => { for (const each of held.splice(0)) each(); };
+    WebSocket.prototype.send = function (text) {
+        if (JSON.parse(text).op === 'auth') held.push(() => send.call(this, text));
+        else send.call(this, text);
+    }";
+const MISSED: &str = "What you entered last was not booked: enter it again.";
 
 fn guarded() -> Gateway {
     let gateway = Gateway::start_with(TOKENS);
@@ -122,6 +136,78 @@ fn the_page_says_who_works_and_a_lock_leaves_nothing_to_the_next_one() {
     page.until_text("#sku", "Ready to scan");
     assert_eq!(page.value("#order") + &page.value("#quantity"), "");
     assert_eq!(page.attribute("#act", "data-mode"), "restock", "the mode is the terminal's");
+}
+
+#[test]
+fn what_is_entered_before_a_badge_is_answered_is_booked_by_its_person() {
+    let gateway = guarded();
+    let page = locked(&gateway);
+    page.script(HOLD_TOKENS, &[]);
+    page.scan("the-operator-secret");
+    page.scan("A-1");
+    page.type_slowly(&format!("3{ENTER}"));
+    assert!(page.is_shown("#access") && page.kept() == 0, "nobody works yet");
+    page.script("letThrough()", &[]);
+    page.until_newest("done");
+    page.until_text("#who", "line-3 · operator");
+
+    page.scan("STOCKGATE TOKEN the-admin-secret");
+    page.scan("A-1");
+    page.scan("STOCKGATE QTY 4");
+    page.scan("STOCKGATE OK");
+    assert_eq!(page.history().as_array().unwrap().len(), 1);
+    page.script("letThrough()", &[]);
+    page.until_text("#who", "office · administrator");
+    until("both are booked", || page.history().as_array().unwrap().len() == 2);
+    let booked = |nth: usize| page.history()[nth]["user"].clone();
+    assert_eq!([booked(0), booked(1)], ["office", "line-3"]);
+    let mut operator = gateway.http().with_token("the-operator-secret");
+    assert_eq!(operator.figures("A-1"), (5, 0));
+}
+
+#[test]
+fn what_is_entered_after_a_badge_that_is_refused_is_a_failure_in_words() {
+    let gateway = guarded();
+    let page = locked(&gateway);
+    page.press(&format!("the-operator-secret{ENTER}"));
+    page.until_connected();
+    page.script(HOLD_TOKENS, &[]);
+    page.scan("STOCKGATE TOKEN of-nobody");
+    page.scan("A-1");
+    page.type_slowly(&format!("3{ENTER}"));
+    page.script("letThrough()", &[]);
+    page.until_text("#access-note", &format!("This access code is not known. {MISSED}"));
+    until("the token can be typed", || page.focused() == "token");
+    sleep(Duration::from_millis(1_500));
+    assert_eq!(page.attribute("body", "data-alarm"), "bad", "until it is acknowledged");
+
+    page.press(&format!("the-operator-secret{ENTER}"));
+    page.script("letThrough()", &[]);
+    page.until_connected();
+    page.until_text("#result", MISSED);
+    let mut operator = gateway.http().with_token("the-operator-secret");
+    assert_eq!((operator.figures("A-1"), page.kept()), ((12, 0), 0));
+}
+
+#[test]
+fn what_is_entered_after_a_lock_is_a_failure_in_words() {
+    let gateway = guarded();
+    let page = locked(&gateway);
+    page.press(&format!("the-operator-secret{ENTER}"));
+    page.until_connected();
+    page.scan_item("A-1");
+    page.click("#leave");
+    page.scan("STOCKGATE OK");
+    page.until_text("#sentence", "Locked: sign in to work.");
+    page.until_text("#access-note", MISSED);
+    assert_eq!(page.attribute("body", "data-alarm"), "bad");
+    page.scan("A-1");
+    page.until_text("#access-note", &format!("This access code is not known. {MISSED}"));
+
+    page.press(&format!("the-operator-secret{ENTER}"));
+    page.until_connected();
+    page.until_text("#result", MISSED);
+    assert_eq!((page.kept(), page.history()), (0, json!([])));
 }
 
 #[test]

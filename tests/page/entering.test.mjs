@@ -32,7 +32,7 @@ function terminal({ isSlow = true } = {}) {
   const nothing = () => {};
   let departures = 0;
   const feedback = { acknowledge: nothing, bad: () => heard.push('bad'), found: () => heard.push('found') };
-  const link = { state: 'lost', role: 'operator', user: 'Anna', hasToken: true, needsToken: false, ask: async () => ({ lost: true }), leave: () => { departures += 1; }, unlock: nothing };
+  const link = { state: 'lost', role: 'operator', user: 'Anna', hasToken: true, needsToken: false, ask: async () => ({ lost: true }), leave: () => { departures += 1; link.needsToken = true; }, unlock: nothing };
   const texts = new Map();
   const storage = { keys: () => [...texts.keys()], get: (key) => texts.get(key) ?? null, put: (key, text) => (text === null ? texts.delete(key) : texts.set(key, text)) };
   const outbox = new Outbox(link, nothing, storage);
@@ -189,7 +189,8 @@ test('a terminal is locked after all that was entered before, and says what was 
   it.work.scan('STOCKGATE OK');
   assert.equal(it.left(), 0);
   await it.answerAll();
-  assert.deepEqual([it.picked(), it.left(), it.work.lost], [['1 A-1'], 1, ''], 'what came after is of nobody');
+  const missed = 'What you entered last was not booked: enter it again.';
+  assert.deepEqual([it.picked(), it.left(), it.work.lost], [['1 A-1'], 1, missed], 'what came after is of nobody, which is said');
 
   for (const [why, enter, lost] of [
     ['a quantity', ({ type }) => type('5'), '5 × A-3 not booked.'],

@@ -49,3 +49,22 @@ test('the sound device is opened once the browser knows the devices', async (con
   await Promise.resolve();
   assert.equal(seen.length, 2, 'plain http knows no devices');
 });
+
+test('failures that come together are one tone', (context) => {
+  let now = 0;
+  let tones = 0;
+  context.mock.method(performance, 'now', () => now);
+  globalThis.AudioContext = class { resume() { tones += 1; } };
+  context.after(() => { delete globalThis.AudioContext; });
+  openDocument();
+  const feedback = new Feedback();
+  for (const at of [0, 0, 200, 600]) {
+    now = at;
+    feedback.bad();
+  }
+  assert.equal(tones, 2);
+  now = 1_000;
+  feedback.acknowledge();
+  feedback.bad();
+  assert.equal(tones, 3, 'what was acknowledged is over');
+});

@@ -132,3 +132,19 @@ test('a page that opens while the gateway is away knows who works', async () => 
   }
   gateway.isUp = true;
 });
+
+test('what was entered after a token hears whether it was accepted', async () => {
+  const decided = async (token, isUp) => {
+    Object.assign(gateway, { isUp: true, token: 'secret' });
+    const link = await open({ isNew: true });
+    gateway.isUp = isUp;
+    const answers = [];
+    link.unlock(token, false).then((isIn) => answers.push(isIn, link.user));
+    await settle();
+    return answers;
+  };
+  assert.deepEqual(await decided('secret', true), [true, 'line-3']);
+  assert.deepEqual(await decided('guess', true), [false, '']);
+  assert.deepEqual(await decided('secret', false), [false, ''], 'not yet');
+  gateway.isUp = true;
+});

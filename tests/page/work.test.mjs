@@ -29,7 +29,7 @@ function terminal({ find = async (code) => ({ state: 'known', sku: code }), link
     stock: { items: new Map(ITEMS.map((item) => [item.sku, item])), isOld: false, threshold: 0 },
     lookup: { find, isKnown: () => false },
     feedback: { acknowledge: nothing, bad: () => heard.push('bad'), found: () => heard.push('found') },
-    order: { draw: nothing, scan: nothing, doneOf: nothing, turn: nothing, confirmText: () => '', obstacle: () => '', leave: () => heard.push('left') },
+    order: { draw: nothing, scan: nothing, doneOf: nothing, turn: nothing, confirmText: () => '', obstacle: () => '', expects: nothing, leave: () => heard.push('left') },
     found: { close: nothing, search: nothing },
   });
   return { $, work, booked, heard };

@@ -66,6 +66,8 @@ const link = new Link({
   changed() {
     // A badge that is not known.
     if (link.state === 'locked' && link.rejected) feedback.bad();
+    // At once: a person may be typing the code that is asked for already, or what follows it.
+    if (hasText('ready')) drawAccess();
     draw();
   },
 });
@@ -189,12 +191,10 @@ function drawAccess() {
   if (turned && isLocked) work.leave();
   access.hidden = !isLocked;
   for (const id of ['work', 'side', 'top']) $(id).hidden = isLocked;
-  // At once, not with the next frame: a person who is asked for a code may be typing it already.
   if (turned) isLocked ? $('token').focus() : ready();
   $('leave').hidden = isLocked || !link.hasToken;
   say($('who'), link.role ? [link.user, t(`role.${link.role}`)].filter(Boolean).join(' · ') : '');
   if (!isLocked) work.lost = '';
-  say($('access-note'), isLocked && link.rejected ? t('tokenWrong') : work.lost);
 }
 
 function drawAbout() {
@@ -250,8 +250,8 @@ $('access-form').addEventListener('submit', (event) => {
   event.preventDefault();
   const field = $('token');
   if (!field.value) return field.focus();
-  // A badge may be scanned into the field.
-  work.scan(field.value.trim());
+  // A badge may be scanned into the field, or an item.
+  work.scan(field.value.trim(), { field: 'token', slow: true });
   field.value = '';
 });
 $('leave').addEventListener('click', () => work.inTurn(() => work.depart()));

@@ -47,9 +47,11 @@ export class Feedback {
     this.#timer = setTimeout(() => this.#show(''), GOOD_MS);
   }
 
+  /** Several failures at once are one tone. */
   bad() {
+    const isHeard = this.#alarm === 'bad' && performance.now() - this.#alarmAt < HOLD_MS;
     this.#show('bad');
-    this.#play('bad');
+    if (!isHeard) this.#play('bad');
   }
 
   /** Ends the sight of a failure. */

@@ -28,8 +28,9 @@ export class Link {
   /** Whether the gateway refuses pages from this address. */
   foreign = false;
 
-  /** A token that no gateway has accepted yet, `{token, onTerminal}`. */
+  /** A token that no gateway has accepted yet, `{token, onTerminal}`, and what hears whether one has. */
   #offered = null;
+  #answer = () => {};
   #socket = null;
   #answers = new Map();
   #lastId = 0;
@@ -77,11 +78,15 @@ export class Link {
     });
   }
 
-  /** Tries a token. Once accepted it is kept for this visit or on this terminal; it is sent in `auth` only. */
+  /**
+   * Tries a token. Once accepted it is kept for this visit or on this terminal; it is sent in `auth` only. Resolves to whether it
+   * was accepted. If the connection is lost before, it was not, but is tried again.
+   */
   unlock(token, onTerminal) {
     this.#offered = { token, onTerminal };
     this.#set('connecting');
     this.connect();
+    return new Promise((resolve) => { this.#answer = resolve; });
   }
 
   /** Forgets the token. */
@@ -211,6 +216,7 @@ export class Link {
   #set(state) {
     this.state = state;
     this.listener.changed();
+    if (state !== 'connecting') this.#answer(!this.needsToken);
   }
 
   #token() { return keptIn(TOKEN_KEY); }

@@ -8,6 +8,9 @@ const PATIENCE_MS = 1_500;
 /** One that knows it not holds up what is entered later no longer than this. */
 const LONG_MS = 4_000;
 
+/** So much waits for a lookup or a login at most. */
+const HELD_MAX = 500;
+
 const late = (ms) => new Promise((resolve) => setTimeout(() => resolve({ lost: true }), ms));
 const bytes = (text) => new TextEncoder().encode(text).length;
 export const isId = (text) => bytes(text) <= ID_BYTES_MAX && !/\p{Cc}/u.test(text);
@@ -75,7 +78,10 @@ export class Lookup {
   }
 }
 
-/** What is entered while a code is looked up waits for it, so that all is done in the order in which it was entered. Pure. */
+/**
+ * What is entered while a code is looked up or a token waits for its answer waits for that, so that all is done in the order in
+ * which it was entered. While nobody is signed in, it is refused. Pure.
+ */
 export class Turns {
   /** Lookups that are under way. */
   #looking = 0;
@@ -83,31 +89,61 @@ export class Turns {
   #turn = Promise.resolve();
   #held = [];
   #isReleasing = false;
+  /** Whether a token waits for its answer, and which. */
+  #isSigningIn = false;
+  #token = '';
   #changed;
+  #link;
+  #refuse;
 
-  /** `changed(isHolding)` is called when something begins to wait, before it is done, and when a lookup is over. */
-  constructor(changed) { this.#changed = changed; }
+  /**
+   * `changed(isHolding)` is called when something begins to wait, before it is done, and when a lookup is over; `refuse()` for
+   * what finds nobody signed in, or no room.
+   */
+  constructor(changed, link = {}, refuse = changed) { [this.#changed, this.#link, this.#refuse] = [changed, link, refuse]; }
 
   /** Whether something waits, and so has what is entered now. */
-  get isHolding() { return this.#held.length > 0 && !this.#isReleasing; }
+  get isHolding() { return (this.#isSigningIn || this.#held.length > 0) && !this.#isReleasing; }
   get isLooking() { return this.#looking > 0; }
+  /** Whether nothing was entered since the token that waits for its answer. */
+  get isFirst() { return this.#isSigningIn && !this.#held.length; }
 
-  /** Does it now, or when the lookups are over that were under way before. */
-  take(act) {
-    if (this.#isReleasing || !this.#looking && !this.#held.length) return act();
-    this.#held.push(act);
+  /** Does it now, or when the lookups are over that were under way before. Only a login needs nobody who is signed in. */
+  take(act, isLogin = false) {
+    const entry = isLogin ? act : () => (this.#link.needsToken ? this.#refuse() : act());
+    if (this.#isReleasing || !this.#looking && !this.#held.length) return entry();
+    if (this.#held.length >= HELD_MAX) return this.#refuse();
+    this.#held.push(entry);
     return this.#changed(true);
   }
 
-  /** What follows from a lookup is done by `then(found)`: after that of earlier ones, and before all that waits. */
-  async look(looking, then) {
+  /**
+   * Whether a text that was entered in a kind of field is a token. Where one waits for its answer, another one is entered in the
+   * field for it only; and what is known is none as long as none is answered.
+   */
+  isToken(text, field, isKnown) {
+    const { needsToken, state } = this.#link;
+    if (this.#isSigningIn) return !isKnown && (field === 'token' || text === this.#token);
+    return needsToken && (state === 'locked' || !isKnown);
+  }
+
+  /** Signs in by `act`, in its turn, unless the same badge was scanned twice. */
+  offer(token, act) {
+    if (this.isFirst && token === this.#token) return undefined;
+    return this.take(() => { this.#token = token; return act(); }, true);
+  }
+
+  /** What follows from a lookup, or from a login, is done by `then(found)`: after that of earlier ones, and before all that waits. */
+  async look(looking, then, isLogin = false) {
     this.#looking += 1;
+    this.#isSigningIn ||= isLogin;
     const turn = this.#turn.then(() => looking);
     this.#turn = turn.catch(() => {});
     try {
       then(await turn);
     } finally {
       this.#looking -= 1;
+      if (isLogin) [this.#isSigningIn, this.#token] = [false, ''];
       this.#isReleasing = true;
       if (!this.#looking) this.#changed(false);
       while (!this.#looking && this.#held.length) this.#held.shift()();
@@ -116,6 +152,6 @@ export class Turns {
     }
   }
 
-  /** Forgets what waits; returns whether there was anything. */
-  drop() { return this.#held.splice(0).length > 0; }
+  /** Forgets what waits, but not what was entered after what is done just now; returns whether there was anything. */
+  drop() { return !this.#isReleasing && this.#held.splice(0).length > 0; }
 }

@@ -91,6 +91,12 @@ export class Orders {
   /** So much is picked of a line in all. */
   set(sku, quantity) { return this.#took(sku, this.#draft.set(sku, quantity)); }
 
+  /** Whether a code of no item is the order: where one is expected, and nothing says that it was misread. */
+  expects({ state, isSure }, by) {
+    if (!this.#isFront || !by || $('order').value.trim()) return false;
+    return state === 'unknown' || state === 'nothing' && by === 'scan' || state === 'misread' && isSure;
+  }
+
   /** How much is picked of a line; `undefined` for what is none. */
   doneOf(sku) { return this.#draft.doneOf(sku); }
 

@@ -2,7 +2,7 @@
 
 import { Action, MODES, isSpent } from './action.js';
 import { amountOf, stepped } from './amount.js';
-import { $, keep, kept } from './browser.js';
+import { $, keep, kept, say } from './browser.js';
 import { commandOf, isSound, modeOf } from './codes.js';
 import { drawItem } from './item.js';
 import { Turns, isId } from './lookup.js';
@@ -29,7 +29,7 @@ export class Work {
   #shown = null;
   /** How many lookups there were; an earlier one is not shown in place of a later one. */
   #lookups = 0;
-  #turns = new Turns(hold);
+  #turns;
   /** The operation whose outcome is shown, or a text. */
   #last = null;
   /** What says that something was not booked, which no other key takes away; and what the person before had not booked. */
@@ -39,7 +39,7 @@ export class Work {
 
   constructor({ link, outbox, stock, lookup, feedback, order, found }) {
     [this.#link, this.#outbox, this.#stock, this.#lookup] = [link, outbox, stock, lookup];
-    [this.#feedback, this.#order, this.#found] = [feedback, order, found];
+    [this.#feedback, this.#order, this.#found, this.#turns] = [feedback, order, found, new Turns(hold, link, () => this.#miss())];
     this.#action = new Action({ link, stock, outbox, order });
     this.#quantity = new Quantity(() => { this.#quantity.enter(this.#shown, true); this.#changed(); }, (change) => this.#step(change));
     $('find').addEventListener('submit', (event) => { event.preventDefault(); this.#queue(() => this.#findTyped()); });
@@ -56,21 +56,25 @@ export class Work {
   /** The item in front with its quantity. */
   get inFront() { return { sku: this.#shown?.state === 'known' ? this.#shown.sku : '', quantity: this.#quantity.amount || 0 }; }
 
-  /** Does what concerns the item in front after all that was entered before. */
+  /** Does what concerns the item in front after all that was entered before, unless nobody is signed in. */
   inTurn(act) { return this.#turns.take(act); }
 
   /** Does what puts another item in front, after all that waits. */
-  #queue(act) { return this.#turns.isHolding || this.#turns.isLooking && this.#quantity.entered ? this.inTurn(act) : act(); }
+  #queue(act) { return this.#link.needsToken || this.#turns.isHolding || this.#turns.isLooking && this.#quantity.entered ? this.inTurn(act) : act(); }
 
   // ---- Input from the scanner and the keys ----
 
   /** Handles a scan; `field` is the kind of field that had the focus. */
   scan(code, how = {}) {
     this.#feedback.acknowledge();
-    const command = commandOf(code);
-    if (this.#link.needsToken) return this.#link.unlock(command?.name === 'token' ? command.rest : code, $('keep').checked);
-    const { activeElement } = document;
-    return command ? this.inTurn(() => this.#obey(command)) : this.#queue(() => this.#scan(code, how, activeElement));
+    const [turns, command, { activeElement }] = [this.#turns, commandOf(code), document];
+    if (command?.name === 'token') return turns.offer(command.rest, () => this.#obey(command));
+    if (command) return this.inTurn(() => this.#obey(command));
+    const isKnown = this.#lookup.isKnown(code);
+    if (!turns.isToken(code, how.field, isKnown)) return this.#queue(() => this.#scan(code, how, activeElement));
+    turns.offer(code, () => (this.#link.needsToken ? this.#hand(code) : this.#miss()));
+    // A known code was meant as an item, which is nobody's.
+    return isKnown && this.inTurn(() => {});
   }
 
   #scan(code, { note = '', slow = false, field = 'sink' }, element) {
@@ -82,18 +86,18 @@ export class Work {
 
   /** Directs what a person types to a field: digits are a quantity while one is expected. */
   typed(text) {
-    if (this.#link.needsToken) return;
     if (this.#turns.isHolding) return this.inTurn(() => this.typed(text));
+    if (this.#link.needsToken) return document.activeElement === $('token') ? this.#miss() : typeIn($('token'), text);
     const isExpected = this.#shown?.state === 'searching' || this.#shown && !isSpent(this.#mode);
     const field = document.activeElement === $('code') || !isExpected || /[^\d.,]/.test(text) ? $('code') : $('quantity');
     typeIn(field, text);
     if (field === $('code')) this.#found.search(field.value);
     else this.#quantity.enter(this.#shown, true);
-    this.#changed();
+    return this.#changed();
   }
 
-  /** Handles Enter outside any field. In an order it ends a quantity; the order is booked by its button only. */
-  enter() { if (!this.#link.needsToken) this.inTurn(() => this.#end()); }
+  /** Handles Enter outside any field, but none right after a token. In an order it ends a quantity; the order is booked by its button only. */
+  enter() { if (!this.#turns.isFirst) this.inTurn(() => this.#end()); }
 
   #end() {
     if ($('code').value.trim()) this.#findTyped();
@@ -102,7 +106,7 @@ export class Work {
     else this.#refuse(this.#action.obstacle(null, 'order') || t('order.press'));
   }
 
-  shortcut(key) { if (KEYS[key] && !this.#link.needsToken) this.inTurn(() => this.setMode(KEYS[key])); }
+  shortcut(key) { if (KEYS[key]) this.inTurn(() => this.setMode(KEYS[key])); }
 
   /** A printed command. */
   #obey({ name, rest }) {
@@ -130,18 +134,22 @@ export class Work {
     return typeof this.#last === 'string';
   }
 
-  /** Another person takes over: the badge of one who is signed in is a secret too, and is never shown. */
+  /** A person takes over: the badge of one who is signed in is a secret too, and is never shown. What follows waits for its answer. */
   #hand(token) {
-    if (!this.#link.hasToken) return this.#fail({ code: '', sku: 'TOKEN', state: 'misread' });
-    this.depart();
-    return this.#link.unlock(token, $('keep').checked);
+    const { hasToken, needsToken } = this.#link;
+    if (!hasToken && !needsToken) return this.#fail({ code: '', sku: 'TOKEN', state: 'misread' });
+    if (!needsToken) this.depart();
+    ready();
+    return this.#turns.look(this.#link.unlock(token, $('keep').checked), (isIn) => { if (!isIn) $('token').focus(); }, true);
   }
 
-  /** A person leaves; what was entered later is not booked. */
-  depart() {
-    if (this.#turns.drop()) this.#feedback.bad();
-    this.leave();
-    this.#link.leave();
+  /** A person leaves; what was entered later is of the next one, or of nobody. */
+  depart() { this.leave(); this.#link.leave(); }
+
+  /** What was entered last is of nobody, or there is no room for it. */
+  #miss() {
+    if (!this.lost.endsWith(t('missed'))) this.lost = `${this.lost} ${t('missed')}`.trim();
+    this.#refuse(this.#lost = this.lost);
   }
 
   /** Puts an item in front. */
@@ -163,8 +171,10 @@ export class Work {
   /** The same for a terminal that is left, and the order too. */
   leave() {
     // What waits for a lookup would be another person's soon.
-    const waits = this.#turns.drop() && this.#shown ? { n: this.#quantity.amount || 1, sku: this.#shown.sku } : null;
+    const isDropped = this.#turns.drop();
+    const waits = isDropped && this.#shown ? { n: this.#quantity.amount || 1, sku: this.#shown.sku } : null;
     if (this.#lose(this.#quantity.unbooked ?? waits)) this.lost = this.#lost;
+    else if (isDropped) this.#miss();
     this.#order.leave();
     $('reservation').value = '';
     this.clear();
@@ -300,7 +310,7 @@ export class Work {
     const isTyped = by === 'hand';
     const hasHits = (isTyped || state === 'nothing' || shown.near) && this.#found.search(shown.near ?? code);
     const isOffered = isTyped && hasHits && !shown.near;
-    if (this.#isOrder(shown, by) && (!isOffered || /^\d+$/.test(code))) {
+    if (this.#order.expects(shown, by) && (!isOffered || /^\d+$/.test(code))) {
       this.clear();
       this.#setOrder(code);
     } else if (isOffered) {
@@ -313,12 +323,6 @@ export class Work {
       if (shown.state === 'unknown') this.#quantity.fill(shown, false, this.#mode === 'count');
       this.#feedback.bad();
     }
-  }
-
-  /** Whether a code of no item is the order: where one is expected, and nothing says that it was misread. */
-  #isOrder({ state, isSure }, by) {
-    if (this.#mode !== 'order' || !by || $('order').value.trim()) return false;
-    return state === 'unknown' || state === 'nothing' && by === 'scan' || state === 'misread' && isSure;
   }
 
   #fail(shown) {
@@ -351,7 +355,7 @@ export class Work {
   /** Enters a quantity that is certainly meant as one, from the number pad. */
   enterAmount(text) {
     // It would be the one of an item that waits.
-    if (this.#turns.isHolding) return this.#feedback.bad();
+    if (this.#turns.isHolding) return this.#miss();
     $('quantity').value = text;
     this.#quantity.enter(this.#shown, false);
     return this.#changed();
@@ -380,9 +384,7 @@ export class Work {
   /** Whether what was typed as a quantity is a code. */
   #isCode(text) { return this.#quantity.isTyped && text.length > SHORT_NUMBER && this.#lookup.isKnown(text); }
 
-  #step(change) {
-    this.inTurn(() => this.#setAmount(stepped(this.#quantity.amount, change, this.#mode === 'order' ? 'count' : this.#mode)));
-  }
+  #step(change) { this.inTurn(() => this.#setAmount(stepped(this.#quantity.amount, change, this.#mode === 'order' ? 'count' : this.#mode))); }
 
   // ---- Operations ----
 
@@ -433,10 +435,8 @@ export class Work {
     const [item, quantity] = [this.#action.itemOf(this.#shown), this.#quantity];
     // An unknown item may have been created since.
     if (item && this.#shown.state === 'unknown') this.#shown.state = 'known';
-    const isAway = this.#link.state !== 'ready' || this.#stock.isOld;
-    const asOf = isAway ? (!this.#stock.isOld && this.#link.lostAt) || this.#stock.asOf : null;
-    const waiting = item ? waitingText(item.sku, this.#outbox) : '';
-    drawItem(this.#shown, item, { threshold: this.#stock.threshold, waiting, asOf });
+    const asOf = this.#link.state === 'ready' && !this.#stock.isOld ? null : !this.#stock.isOld && this.#link.lostAt || this.#stock.asOf;
+    drawItem(this.#shown, item, { threshold: this.#stock.threshold, waiting: item ? waitingText(item.sku, this.#outbox) : '', asOf });
     this.#order.draw();
     const done = String(this.#order.doneOf(this.inFront.sku) ?? '');
     if (this.#mode === 'order' && !quantity.entered && $('quantity').value !== done) $('quantity').value = done;
@@ -444,6 +444,7 @@ export class Work {
     quantity.keep();
     offerPoint(item?.decimals);
     this.#action.draw(this.#shown, this.#mode, quantity.amount, this.#last);
+    say($('access-note'), this.#link.needsToken ? [this.#link.rejected && t('tokenWrong'), this.lost].filter(Boolean).join(' ') : '');
     document.body.dataset.atOnce = $('at-once').checked && this.#mode === 'deduct' ? 'yes' : '';
   }
 }
