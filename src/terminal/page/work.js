@@ -73,7 +73,7 @@ export class Work {
     const isKnown = this.#lookup.isKnown(code);
     if (!turns.isToken(code, how.field, isKnown)) return this.#queue(() => this.#scan(code, how, activeElement));
     turns.offer(code, () => (this.#link.needsToken ? this.#hand(code) : this.#miss()));
-    // A known code was meant as an item, which is nobody's.
+    // A known code was meant as an item: without anybody who is signed in, that is said too.
     return isKnown && this.inTurn(() => {});
   }
 
