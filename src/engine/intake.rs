@@ -191,10 +191,7 @@ impl Intake {
         let is_full = self.waiting.fetch_add(1, Ordering::AcqRel) >= places;
         let sent = match is_full {
             true => Err(SubmitError::Full),
-            false => self.try_send(job()).map_err(|error| match error {
-                TrySendError::Full(_) => SubmitError::Full,
-                TrySendError::Disconnected(_) => SubmitError::Stopping,
-            }),
+            false => self.try_send(job()),
         };
         if sent.is_err() {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
@@ -202,8 +199,11 @@ impl Intake {
         sent
     }
 
-    fn try_send(&self, job: WriterJob) -> Result<(), TrySendError<WriterJob>> {
-        self.jobs.try_send(job)?;
+    fn try_send(&self, job: WriterJob) -> Result<(), SubmitError> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => SubmitError::Full,
+            TrySendError::Disconnected(_) => SubmitError::Stopping,
+        })?;
         self.writer.wake();
         Ok(())
     }
@@ -247,14 +247,13 @@ impl Intake {
     /// Queues new rules for the commands that are decided after them. Returns whether the queue
     /// had room.
     pub fn set_rules(&self, rules: WriterRules) -> bool {
-        !matches!(self.try_send(WriterJob::SetRules(rules)), Err(TrySendError::Full(_)))
+        self.try_send(WriterJob::SetRules(rules)) != Err(SubmitError::Full)
     }
 
     /// Asks the writer to stop once the queue is decided. Its last checkpoint, which only makes
     /// the next start faster, ends at `checkpoint_deadline`. Returns whether the queue had room.
     pub fn stop(&self, checkpoint_deadline: Instant) -> bool {
-        let job = WriterJob::Stop(checkpoint_deadline);
-        !matches!(self.try_send(job), Err(TrySendError::Full(_)))
+        self.try_send(WriterJob::Stop(checkpoint_deadline)) != Err(SubmitError::Full)
     }
 }
 
