@@ -26,8 +26,8 @@ use super::request_index::RequestIndex;
 use super::row_check::add_row_crc_function;
 use super::shop::{HOUR_MS, Shop, id, transfer};
 use super::{
-    DATABASE_FILE, examine, find_barcode, listing, load_stock, read_end, read_identity,
-    read_ledger, read_signed,
+    DATABASE_FILE, examine, find_barcode, find_structural_damage, listing, load_stock, read_end,
+    read_identity, read_ledger, read_signed,
 };
 use crate::clock::Now;
 use crate::stock::{
@@ -203,7 +203,9 @@ impl Base {
         let (Ok(_), Ok(end)) = (load_stock(&db), read_end(&db)) else { return true };
         let ends = identity.map(|identity| self.high_water_mark.check_reached(&identity.0, end));
         let is_cut = !matches!(ends, Some(Ok(())));
-        is_cut || !examine(&db, |_| {}).is_ok_and(|found| found.is_empty())
+        is_cut
+            || !examine(&db, |_| {}).is_ok_and(|found| found.is_empty())
+            || !find_structural_damage(&db).is_ok_and(|found| found.is_empty())
     }
 
     /// What a start and the answers after it say.
@@ -217,8 +219,7 @@ impl Base {
             return if found.is_whole() { Outcome::Harmless } else { Outcome::Refused };
         }
         match self.ask(database) {
-            Ok(again) if again.repairs.is_empty() => {}
-            Ok(again) if !again.stock.lost().is_empty() => {}
+            Ok(again) if again.repairs.is_empty() || !again.stock.lost().is_empty() => {}
             again => {
                 let again = again.map(|again| again.repairs);
                 println!(
@@ -228,8 +229,7 @@ impl Base {
                 return Outcome::Silent;
             }
         }
-        let is_lost = !found.stock.lost().is_empty();
-        if is_lost { Outcome::Refused } else { Outcome::Rebuilt }
+        if found.stock.lost().is_empty() { Outcome::Rebuilt } else { Outcome::Refused }
     }
 
     /// Finds an answer that differs and is not refused.

@@ -58,6 +58,18 @@ pub fn examine(
     Ok(repairs.into_vec())
 }
 
+/// What SQLite finds wrong with the structure of the file: rows that a scan finds may be where no look-up
+/// by their key does.
+///
+/// # Errors
+/// If the database cannot be read at all.
+pub fn find_structural_damage(db: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut statement = db.prepare("PRAGMA integrity_check")?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    Ok(rows.into_iter().filter(|row| row != "ok").collect())
+}
+
 /// Checks the ledger row by row, with the hashes of its requests.
 fn ledger(
     db: &Connection,

@@ -69,7 +69,7 @@ pub use self::catalogue::{find_barcode, listing};
 pub use self::chunk::LedgerChunk;
 pub use self::database::{Opened, Store};
 pub use self::error::StoreError;
-pub use self::examine::examine;
+pub use self::examine::{examine, find_structural_damage};
 pub use self::files::{
     DATABASE_FILE, DEVICE_KEY_FILE, HIGH_WATER_MARK_FILE, LINK_FILE, LOCK_FILE, RESERVE_FILE,
 };

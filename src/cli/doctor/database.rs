@@ -11,7 +11,7 @@ use crate::process::signing_key::SigningKey;
 use crate::stock::{Checks, Digest, Item, Origin, Posted, Seq, Sku, Stock};
 use crate::store::{
     DEVICE_KEY_FILE, HighWaterMark, LedgerChunk, Repair, StoreError, check_owner,
-    examine as examine_rows, last_signed, load_stock, open_file_read_only,
+    examine as examine_rows, find_structural_damage, last_signed, load_stock, open_file_read_only,
     open_with_high_water_mark, read_end, read_identity, schema_version,
 };
 
@@ -85,7 +85,7 @@ impl Examination<'_> {
         let (found, newest) = schema_version(&snapshot)?;
         let known = format!("schema version {found}, this program knows up to {newest}");
         self.report.ok(Check::Schema, known);
-        let findings = integrity(&snapshot)?;
+        let findings = find_structural_damage(&snapshot)?;
         if findings.is_empty() {
             self.report.ok(Check::Integrity, "integrity of the file");
         }
@@ -161,13 +161,6 @@ impl Examination<'_> {
             (false, None) => self.report.note(Check::Rows, fault, "it is not restored"),
         }
     }
-}
-
-fn integrity(db: &Connection) -> Result<Vec<String>, StoreError> {
-    let mut statement = db.prepare("PRAGMA integrity_check")?;
-    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-    let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    Ok(rows.into_iter().filter(|row| row != "ok").collect())
 }
 
 /// The state of a pass over the ledger.
