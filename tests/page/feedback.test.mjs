@@ -67,4 +67,13 @@ test('failures that come together are one tone', (context) => {
   feedback.acknowledge();
   feedback.bad();
   assert.equal(tones, 3, 'what was acknowledged is over');
+  for (let time = 0; time < 20; time += 1) {
+    now += 250;
+    feedback.bad();
+  }
+  assert.equal(tones, 13, 'a row of failures does not fall silent');
+  now += 250;
+  feedback.found();
+  feedback.bad();
+  assert.equal(tones, 15, 'a success is not what is heard last');
 });

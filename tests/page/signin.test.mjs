@@ -71,8 +71,9 @@ function terminal({ isSlow = false } = {}) {
   const storage = { keys: () => [...texts.keys()], get: (key) => texts.get(key) ?? null, put: (key, text) => (text === null ? texts.delete(key) : texts.set(key, text)) };
   const outbox = new Outbox(link, nothing, storage);
   const stock = { items: new Map(ITEMS.map((item) => [item.sku, item])), isOld: false, threshold: 0 };
+  const looked = [];
   const known = (code) => ({ state: stock.items.has(code) ? 'known' : 'unknown', sku: code });
-  const find = (code) => (isSlow ? new Promise((resolve) => asked.push(() => resolve(known(code)))) : Promise.resolve(known(code)));
+  const find = (code) => (looked.push(code), isSlow ? new Promise((resolve) => asked.push(() => resolve(known(code)))) : Promise.resolve(known(code)));
   const work = new Work({
     link, outbox, stock, feedback,
     order: new Orders(stock, feedback, {}),
@@ -83,7 +84,7 @@ function terminal({ isSlow = false } = {}) {
   const booked = () => outbox.operations.map(({ user, body }) => `${user}: ${body.quantity ?? body.counted} ${body.sku}`).reverse();
   const seen = () => ['sku', 'note', 'result', 'hint', 'name', 'code', 'access-note', 'quantity'].map((id) => `${$(id).textContent}${$(id).value}`).join();
   work.setMode('deduct');
-  return { $, work, link, heard, all, booked, seen, lock: () => work.inTurn(() => work.depart()), count: (tone) => heard.filter((each) => each === tone).length };
+  return { $, work, link, heard, looked, all, booked, seen, lock: () => work.lock(), count: (tone) => heard.filter((each) => each === tone).length };
 }
 
 /** A terminal that nobody works at. */
@@ -122,15 +123,78 @@ test('so it does after a token in the field for it, and no item is tried as a to
   assert.deepEqual([it.booked(), it.link.tried], [['Bert: 1 A-2'], ['secret-of-bert']]);
 });
 
-test('what a person types after a badge is no token', async () => {
-  const it = terminal();
-  it.work.scan(BERT);
-  it.work.typed('A-2');
+test('what a person types right after a badge may be the token once more, and is refused in words', async () => {
+  for (const text of ['A-2', 'secret-of-bert']) {
+    const it = terminal();
+    it.work.scan(BERT);
+    it.work.typed(text);
+    it.work.enter();
+    it.work.enter();
+    assert.ok(!it.seen().includes(text));
+    await it.link.answer();
+    assert.ok(!it.seen().includes(text), 'nor is it shown later');
+    assert.deepEqual([it.$('token').value, it.booked(), it.$('result').textContent, it.heard[0]], ['', [], MISSED, 'bad']);
+  }
+});
+
+test('a second badge without its command is neither looked up nor an order', async () => {
+  for (const mode of ['deduct', 'order']) {
+    const it = locked();
+    it.work.setMode(mode);
+    it.work.scan('secret-of-anna', { field: 'token' });
+    it.work.scan('secret-of-bert');
+    it.work.scan('A-1');
+    await it.link.answer();
+    await settle();
+    assert.deepEqual([it.looked, it.$('order').value], [['A-1'], ''], mode);
+    assert.ok(!it.seen().includes('secret'), it.seen());
+  }
+});
+
+test('Escape gives up what waits, but not that another person works here', async () => {
+  for (const leaves of [(it) => it.work.scan(BERT), (it) => it.lock()]) {
+    const it = terminal({ isSlow: true });
+    it.work.scan('A-1');
+    it.work.enter();
+    leaves(it);
+    it.work.scan('A-3');
+    document.fire('keydown', { key: 'Escape' });
+    it.work.scan('A-2');
+    it.work.enter();
+    await it.all();
+    assert.ok(it.booked().every((each) => each === 'Bert: 1 A-2'), it.booked().join());
+  }
+});
+
+test('what is looked up when the page locks itself is of nobody, and is said', async () => {
+  for (const how of [{}, { field: 'free' }]) {
+    for (const atOnce of [false, true]) {
+      const it = terminal({ isSlow: true });
+      it.$('at-once').checked = atOnce;
+      it.$('order').focus();
+      it.work.scan(how.field ? 'ORD-77' : 'A-1', how);
+      it.link.leave();
+      it.work.leave();
+      await it.all();
+      assert.deepEqual([it.booked(), it.$('order').value, it.$('access-note').textContent, it.heard.at(-1)], [[], '', MISSED, 'bad']);
+      it.work.scan(BERT);
+      await it.all();
+      it.work.enter();
+      assert.deepEqual([it.booked(), it.$('order').value], [[], '']);
+    }
+  }
+});
+
+test('a person who leaves hears of what waited beside what was not booked', async () => {
+  const it = terminal({ isSlow: true });
+  it.work.scan('A-1');
+  await it.all();
+  it.work.typed('7');
+  it.work.scan('A-3');
   it.work.enter();
-  it.work.enter();
-  assert.equal(it.$('token').value, '');
-  await it.link.answer();
-  assert.deepEqual(it.booked(), ['Bert: 1 A-2']);
+  it.link.leave();
+  it.work.leave();
+  assert.ok(it.$('access-note').textContent.endsWith(MISSED), it.$('access-note').textContent);
 });
 
 test('what is entered after a badge that is refused is refused in words, and booked by nobody later', async () => {

@@ -254,7 +254,7 @@ $('access-form').addEventListener('submit', (event) => {
   work.scan(field.value.trim(), { field: 'token', slow: true });
   field.value = '';
 });
-$('leave').addEventListener('click', () => work.inTurn(() => work.depart()));
+$('leave').addEventListener('click', () => work.lock());
 // Other windows of this browser share the storage.
 addEventListener('storage', ({ key }) => {
   outbox.share(key);

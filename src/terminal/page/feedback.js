@@ -22,6 +22,8 @@ export class Feedback {
   #audio = null;
   #alarm = '';
   #alarmAt = 0;
+  /** When a failure was heard last, unless something else was since. */
+  #badAt = -HOLD_MS;
   #timer = 0;
 
   constructor() {
@@ -49,9 +51,8 @@ export class Feedback {
 
   /** Several failures at once are one tone. */
   bad() {
-    const isHeard = this.#alarm === 'bad' && performance.now() - this.#alarmAt < HOLD_MS;
     this.#show('bad');
-    if (!isHeard) this.#play('bad');
+    if (performance.now() - this.#badAt >= HOLD_MS) this.#play('bad');
   }
 
   /** Ends the sight of a failure. */
@@ -79,6 +80,7 @@ export class Feedback {
   }
 
   #play(name) {
+    this.#badAt = name === 'bad' ? performance.now() : -HOLD_MS;
     // Browsers vibrate and sound only after a person has touched the page.
     if (navigator.userActivation?.hasBeenActive ?? true) navigator.vibrate?.(VIBRATIONS[name]);
     if (this.muted || !this.volume) return;

@@ -87,6 +87,7 @@ export class Turns {
   #looking = 0;
   /** Resolves when the last of them is over. */
   #turn = Promise.resolve();
+  /** `{act, stays}`. */
   #held = [];
   #isReleasing = false;
   /** Whether a token waits for its answer, and which. */
@@ -108,14 +109,20 @@ export class Turns {
   /** Whether nothing was entered since the token that waits for its answer. */
   get isFirst() { return this.#isSigningIn && !this.#held.length; }
 
-  /** Does it now, or when the lookups are over that were under way before. Only a login needs nobody who is signed in. */
-  take(act, isLogin = false) {
-    const entry = isLogin ? act : () => (this.#link.needsToken ? this.#refuse() : act());
+  /**
+   * Does it now, or when the lookups are over that were under way before. It is of a `kind`: only a `login` needs nobody who is
+   * signed in; and what a person entered may be given up, but not that somebody else works here, which a `login` and a `lock` say.
+   */
+  take(act, kind = '') {
+    const entry = kind === 'login' ? act : () => (this.#link.needsToken ? this.#refuse() : act());
     if (this.#isReleasing || !this.#looking && !this.#held.length) return entry();
     if (this.#held.length >= HELD_MAX) return this.#refuse();
-    this.#held.push(entry);
+    this.#held.push({ act: entry, stays: kind !== '' });
     return this.#changed(true);
   }
+
+  /** Whether a text that nothing knows may be a token, or what is left of one: it is never looked up or shown. */
+  mayBeToken(isKnown) { return this.#isSigningIn && !isKnown; }
 
   /**
    * Whether a text that was entered in a kind of field is a token. Where one waits for its answer, another one is entered in the
@@ -130,28 +137,41 @@ export class Turns {
   /** Signs in by `act`, in its turn, unless the same badge was scanned twice. */
   offer(token, act) {
     if (this.isFirst && token === this.#token) return undefined;
-    return this.take(() => { this.#token = token; return act(); }, true);
+    return this.take(() => { this.#token = token; return act(); }, 'login');
   }
 
-  /** What follows from a lookup, or from a login, is done by `then(found)`: after that of earlier ones, and before all that waits. */
+  /**
+   * What follows from a lookup, or from a login, is done by `then(found)`: after that of earlier ones, and before all that waits.
+   * What follows from a lookup is of the one who is signed in, too.
+   */
   async look(looking, then, isLogin = false) {
     this.#looking += 1;
     this.#isSigningIn ||= isLogin;
     const turn = this.#turn.then(() => looking);
     this.#turn = turn.catch(() => {});
     try {
-      then(await turn);
+      const found = await turn;
+      if (isLogin || !this.#link.needsToken) then(found);
+      else this.#refuse();
     } finally {
       this.#looking -= 1;
       if (isLogin) [this.#isSigningIn, this.#token] = [false, ''];
       this.#isReleasing = true;
       if (!this.#looking) this.#changed(false);
-      while (!this.#looking && this.#held.length) this.#held.shift()();
+      while (!this.#looking && this.#held.length) this.#held.shift().act();
       this.#isReleasing = false;
       this.#changed(this.isHolding);
     }
   }
 
-  /** Forgets what waits, but not what was entered after what is done just now; returns whether there was anything. */
-  drop() { return !this.#isReleasing && this.#held.splice(0).length > 0; }
+  /**
+   * Forgets what waits, but not what was entered after what is done just now; and if `isOfPerson`, neither who works here. Returns
+   * whether there was anything.
+   */
+  drop(isOfPerson = false) {
+    if (this.#isReleasing) return false;
+    const [before, isKept] = [this.#held, ({ stays }) => isOfPerson && stays];
+    this.#held = before.filter(isKept);
+    return this.#held.length < before.length;
+  }
 }

@@ -49,7 +49,7 @@ export class Work {
     $('modes').addEventListener('change', ({ target: { value } }) => this.inTurn(() => this.setMode(value)));
     $('order').addEventListener('keydown', (event) => { if (event.key === 'Enter') { event.preventDefault(); order.settle(); ready(); } });
     for (const [id, kind] of [['order', 'input'], ['reason', 'change'], ['at-once', 'change']]) $(id).addEventListener(kind, () => this.draw());
-    document.addEventListener('keydown', (event) => { if (event.key === 'Escape' && !event.defaultPrevented) { this.#turns.drop(); this.clear(); } });
+    document.addEventListener('keydown', (event) => { if (event.key === 'Escape' && !event.defaultPrevented) { this.#turns.drop(true); this.clear(); } });
     this.setMode(kept(MODE_KEY) ?? 'deduct');
   }
 
@@ -71,7 +71,7 @@ export class Work {
     if (command?.name === 'token') return turns.offer(command.rest, () => this.#obey(command));
     if (command) return this.inTurn(() => this.#obey(command));
     const isKnown = this.#lookup.isKnown(code);
-    if (!turns.isToken(code, how.field, isKnown)) return this.#queue(() => this.#scan(code, how, activeElement));
+    if (!turns.isToken(code, how.field, isKnown)) return turns.mayBeToken(isKnown) ? this.#miss() : this.#queue(() => this.#scan(code, how, activeElement));
     turns.offer(code, () => (this.#link.needsToken ? this.#hand(code) : this.#miss()));
     // A known code was meant as an item: without anybody who is signed in, that is said too.
     return isKnown && this.inTurn(() => {});
@@ -86,7 +86,7 @@ export class Work {
 
   /** Directs what a person types to a field: digits are a quantity while one is expected. */
   typed(text) {
-    if (this.#turns.isHolding) return this.inTurn(() => this.typed(text));
+    if (this.#turns.isHolding) return this.#turns.isFirst ? this.#miss() : this.inTurn(() => this.typed(text));
     if (this.#link.needsToken) return document.activeElement === $('token') ? this.#miss() : typeIn($('token'), text);
     const isExpected = this.#shown?.state === 'searching' || this.#shown && !isSpent(this.#mode);
     const field = document.activeElement === $('code') || !isExpected || /[^\d.,]/.test(text) ? $('code') : $('quantity');
@@ -143,8 +143,9 @@ export class Work {
     return this.#turns.look(this.#link.unlock(token, $('keep').checked), (isIn) => { if (!isIn) $('token').focus(); }, true);
   }
 
-  /** A person leaves; what was entered later is of the next one, or of nobody. */
+  /** A person leaves; what was entered later is of the next one, or of nobody. `lock` does it after all that was entered before. */
   depart() { this.leave(); this.#link.leave(); }
+  lock() { this.#turns.take(() => this.depart(), 'lock'); }
 
   /** What was entered last is of nobody, or there is no room for it. */
   #miss() {
@@ -171,10 +172,10 @@ export class Work {
   /** The same for a terminal that is left, and the order too. */
   leave() {
     // What waits for a lookup would be another person's soon.
-    const isDropped = this.#turns.drop();
+    const [isDropped, { unbooked }] = [this.#turns.drop(), this.#quantity];
     const waits = isDropped && this.#shown ? { n: this.#quantity.amount || 1, sku: this.#shown.sku } : null;
-    if (this.#lose(this.#quantity.unbooked ?? waits)) this.lost = this.#lost;
-    else if (isDropped) this.#miss();
+    if (this.#lose(unbooked ?? waits)) this.lost = this.#lost;
+    if (isDropped && (unbooked || !waits)) this.#miss();
     this.#order.leave();
     $('reservation').value = '';
     this.clear();
@@ -237,7 +238,7 @@ export class Work {
       Object.assign(shown, found);
       if (atOnce) this.#deductAtOnce(shown);
       else if (this.#shown && shown.nth >= this.#shown.nth) this.#put(shown, by);
-      else if (by && !this.#link.needsToken) this.#pass(shown, by);
+      else if (by) this.#pass(shown, by);
     });
   }
 
@@ -255,8 +256,7 @@ export class Work {
 
   /** Deducts even if another code has come since; what cannot be deducted is shown again. */
   #deductAtOnce(shown) {
-    const isInFront = this.#shown === shown;
-    const isKnown = shown.state === 'known';
+    const [isInFront, isKnown] = [this.#shown === shown, shown.state === 'known'];
     if (isInFront || !isKnown) this.#put(shown, '', false);
     if (isKnown) this.#carryOut(shown, 'deduct', isInFront ? this.#quantity.amount : shown.quantity ?? 1);
   }
