@@ -121,8 +121,8 @@ export class Turns {
     return this.#changed(true);
   }
 
-  /** Whether a text that nothing knows may be a token, or what is left of one: it is never looked up or shown. */
-  mayBeToken(isKnown) { return this.#isSigningIn && !isKnown; }
+  /** Whether a text that was entered while a token waits may be another one, although it is not tried as such. */
+  mayBeToken(text, field, isKnown) { return this.#isSigningIn && !isKnown && !this.isToken(text, field, isKnown); }
 
   /**
    * Whether a text that was entered in a kind of field is a token. Where one waits for its answer, another one is entered in the

@@ -71,9 +71,10 @@ export class Work {
     if (command?.name === 'token') return turns.offer(command.rest, () => this.#obey(command));
     if (command) return this.inTurn(() => this.#obey(command));
     const isKnown = this.#lookup.isKnown(code);
-    if (!turns.isToken(code, how.field, isKnown)) return turns.mayBeToken(isKnown) ? this.#miss() : this.#queue(() => this.#scan(code, how, activeElement));
+    if (turns.mayBeToken(code, how.field, isKnown)) return this.inTurn(() => this.#scanKnown(code, how, activeElement));
+    if (!turns.isToken(code, how.field, isKnown)) return this.#queue(() => this.#scan(code, how, activeElement));
     turns.offer(code, () => (this.#link.needsToken ? this.#hand(code) : this.#miss()));
-    // A known code was meant as an item: without anybody who is signed in, that is said too.
+    // A known code was meant as an item, which is said too while nobody is signed in.
     return isKnown && this.inTurn(() => {});
   }
 
@@ -84,6 +85,9 @@ export class Work {
     return this.#find(code, { atOnce: $('at-once').checked && this.#mode === 'deduct' && !slow, note, by: 'scan' });
   }
 
+  /** What may be a token is an item only if it is one: otherwise it is neither shown nor an order. */
+  #scanKnown(code, how, element) { return this.#turns.look(this.#lookup.find(code), ({ state }) => (state === 'known' ? this.#scan(code, how, element) : this.#miss())); }
+
   /** Directs what a person types to a field: digits are a quantity while one is expected. */
   typed(text) {
     if (this.#turns.isHolding) return this.#turns.isFirst ? this.#miss() : this.inTurn(() => this.typed(text));
@@ -91,14 +95,12 @@ export class Work {
     const isExpected = this.#shown?.state === 'searching' || this.#shown && !isSpent(this.#mode);
     const field = document.activeElement === $('code') || !isExpected || /[^\d.,]/.test(text) ? $('code') : $('quantity');
     typeIn(field, text);
-    if (field === $('code')) this.#found.search(field.value);
-    else this.#quantity.enter(this.#shown, true);
+    if (field === $('code')) this.#found.search(field.value); else this.#quantity.enter(this.#shown, true);
     return this.#changed();
   }
 
   /** Handles Enter outside any field, but none right after a token. In an order it ends a quantity; the order is booked by its button only. */
   enter() { if (!this.#turns.isFirst) this.inTurn(() => this.#end()); }
-
   #end() {
     if ($('code').value.trim()) this.#findTyped();
     else if (this.#mode !== 'order') this.#confirm();
@@ -153,10 +155,8 @@ export class Work {
     this.#refuse(this.#lost = this.lost);
   }
 
-  /** Puts an item in front. */
+  /** Puts an item in front; `choose` one that a person has chosen of those that were found. */
   show(sku) { this.#queue(() => this.#find(sku)); }
-
-  /** The item that a person has chosen of those that were found. */
   choose(sku) { this.#queue(() => this.#find(sku, { by: 'hand' })); }
 
   /** Forgets the item and the quantity. */
